@@ -1,0 +1,97 @@
+"""Sessions: ``nox -s claims`` verifies the findings, ``nox -s tests`` passes the tests; ``nox -l`` lists all.
+
+Options after ``--`` go to the program: ``nox -s claims -- -k u_shape --dry-run``.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.4.15"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["tests", "lint"]
+
+CONSTRAINTS = Path("ci/constraints.txt").resolve()
+TESTS = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "test")
+LINT = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "lint")
+# One thread a process: results must not depend on how many cores there are.
+QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
+
+
+def install(session: nox.Session, *more: str, extras: str = "mlflow,figures") -> None:
+    """Install the project as it lies here, at the tested versions."""
+    session.install("-e", f".[{extras}]", *more, "-c", str(CONSTRAINTS))
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests."""
+    install(session, *TESTS)
+    session.run("python", "-m", "pytest", *(session.posargs or ["tests"]), env=QUIET)
+
+
+@nox.session
+def claims(session: nox.Session) -> None:
+    """Compute what is missing, judge all claims, show the verdicts (options: python -m suite claims --help)."""
+    install(session)
+    session.run("python", "-m", "suite", "claims", *session.posargs, env=QUIET)
+
+
+@nox.session
+def judge(session: nox.Session) -> None:
+    """Judge existing evidence only; computes nothing."""
+    install(session, *TESTS)
+    session.run("python", "-m", "pytest", "claims", *session.posargs, env=QUIET)
+
+
+@nox.session
+def smoke(session: nox.Session) -> None:
+    """Run every claim's code path on tiny networks."""
+    install(session)
+    folder = Path(session.create_tmp()) / "evidence"
+    session.run(
+        "python", "-m", "suite", "claims", "--profile", "smoke", "--evidence", str(folder), *session.posargs, env=QUIET
+    )
+
+
+@nox.session
+def report(session: nox.Session) -> None:
+    """Write the report page from existing evidence."""
+    install(session)
+    session.run("python", "-m", "suite", "report", *session.posargs, env=QUIET)
+
+
+@nox.session
+def ui(session: nox.Session) -> None:
+    """Start the MLflow UI on the evidence."""
+    install(session)
+    session.run("python", "-m", "suite", "ui", *session.posargs, env=QUIET)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure speed, as ratios within one run."""
+    install(session, *TESTS)
+    session.run(
+        "python", "-m", "pytest", "tests/bench", "--benchmark-only", "--run-bench", *session.posargs, env=QUIET
+    )
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and types."""
+    install(session, *LINT, *TESTS)
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+
+
+@nox.session
+def minimums(session: nox.Session) -> None:
+    """Run the tests at the lowest versions that pyproject.toml allows."""
+    session.install("-e", ".[mlflow,figures]", *TESTS, "--resolution=lowest-direct")
+    session.run("python", "-m", "pytest", *(session.posargs or ["tests"]), env=QUIET)
