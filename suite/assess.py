@@ -1,0 +1,228 @@
+"""From finished cells to judged claims: read what each criterion asks for and hand it to the judge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from suite.claim import Unavailable
+from suite.errors import SuiteError
+from suite.evidence.store import Damaged, Failed, Missing, Store
+from suite.judge import Judgement, Observed, Question, Sampling, Verdict, departs, judge_family, overall, relabel_smoke
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from suite.claim import Claim, Criterion, Deviation, Expected, Reading
+    from suite.evidence.cell import Cell, Result
+    from suite.profile import Profile
+
+BOOTSTRAP_SEED = 0
+
+
+class Evidence:
+    """The :class:`suite.claim.Access` of one profile over one store; remembers what was read."""
+
+    def __init__(self, profile: Profile, store: Store) -> None:
+        """Nothing is read before it is asked for."""
+        self.profile = profile
+        self.store = store
+        self.read: dict[str, Result] = {}
+
+    def command(self, claim: str = "") -> str:
+        """The command that computes what is missing."""
+        only = f" -k {claim}" if claim else ""
+        return f"python -m suite claims{only} --profile {self.profile.name}"
+
+    def result(self, cell: Cell) -> Result:
+        """A finished cell; Unavailable if it was never computed, SuiteError if it failed or is damaged."""
+        try:
+            result = self.store.read(cell)
+        except Missing as error:
+            raise Unavailable(str(error)) from None
+        self.read[result.key] = result
+        return result
+
+    def released(self, name: str) -> Path:
+        """A released file, from the first of the profile's folders that has it."""
+        for folder in self.profile.released:
+            path = folder / name
+            if path.is_file():
+                return path
+        if not self.profile.released:
+            raise Unavailable("no released files given: clone the authors' repository and pass --released DIR")
+        folders = ", ".join(str(folder) for folder in self.profile.released)
+        raise Unavailable(f"{name} is in none of {folders}: is the repository cloned whole?")
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """One judged criterion at one profile, with everything a person needs to question it.
+
+    Attributes:
+        claim: the claim it belongs to.
+        criterion: what was asked.
+        profile: the scale it was asked at.
+        judgement: the judge's answer; its reason names what is missing where nothing was measured.
+        observed: what was measured, or None.
+        controls: what was measured in each control, or None.
+        cells: the cells it stands on.
+        expected: the registered verdict, or None.
+        departs: whether verdict and expectation differ (never, where the profile was modified).
+    """
+
+    claim: Claim
+    criterion: Criterion
+    profile: Profile
+    judgement: Judgement
+    observed: Observed | None
+    controls: dict[str, Observed | None]
+    cells: tuple[Result, ...] = ()
+    expected: Expected | None = None
+    departs: bool = False
+
+    @property
+    def name(self) -> str:
+        """``claim.criterion``."""
+        return f"{self.claim.key}.{self.criterion.key}"
+
+    @property
+    def verdict(self) -> Verdict:
+        """The judge's word."""
+        return self.judgement.verdict
+
+    @property
+    def deviations(self) -> tuple[Deviation, ...]:
+        """Every stated difference from the paper's set-up that bears on this verdict."""
+        return (*self.profile.deviations, *self.claim.deviations, *self.criterion.deviations)
+
+    @property
+    def command(self) -> str:
+        """The command that produces this verdict from nothing."""
+        return f"python -m suite claims -k {self.claim.key} --profile {self.profile.name}"
+
+
+@dataclass
+class _Gathered:
+    observed: Observed | None
+    missing: str = ""
+    cells: dict[str, Result] = field(default_factory=dict)
+
+
+def _gather(reading: Reading, evidence: Evidence) -> _Gathered:
+    """What a reading finds: numbers, a reason why there are none, or a failure that is never hidden."""
+    evidence.read = {}
+    try:
+        observed = reading.observe(evidence)
+    except Unavailable as reason:
+        return _Gathered(None, missing=str(reason))
+    except (Failed, Damaged, SuiteError) as error:
+        observed = Observed(values=(), sampling=Sampling.EXACT, failure=str(error))
+    except (ValueError, KeyError, ArithmeticError, IndexError) as error:
+        observed = Observed(values=(), sampling=Sampling.EXACT, failure=f"{type(error).__name__}: {error}")
+    return _Gathered(observed, cells=evidence.read)
+
+
+def assess_claim(claim: Claim, evidence: Evidence) -> list[Assessment]:
+    """Judge all criteria of a claim that can be asked at the evidence's profile, as one Holm family."""
+    asked = [criterion for criterion in claim.criteria if criterion.asked_at(evidence.profile.name)]
+    found: dict[str, _Gathered] = {}
+    controls: dict[str, dict[str, _Gathered]] = {}
+    questions: dict[str, Question] = {}
+    for criterion in asked:
+        found[criterion.key] = _gather(criterion.evidence, evidence)
+        controls[criterion.key] = {c.key: _gather(c.evidence, evidence) for c in criterion.controls}
+        questions[criterion.key] = Question(
+            observed=found[criterion.key].observed,
+            region=criterion.region,
+            controls={key: gathered.observed for key, gathered in controls[criterion.key].items()},
+            control_free=criterion.control_free,
+            unit=criterion.quantity.unit,
+        )
+    judged = judge_family(questions, rng=np.random.default_rng(BOOTSTRAP_SEED))
+    return [
+        _assessment(claim, criterion, evidence, judged[criterion.key], found[criterion.key], controls[criterion.key])
+        for criterion in asked
+    ]
+
+
+def _assessment(
+    claim: Claim,
+    criterion: Criterion,
+    evidence: Evidence,
+    judgement: Judgement,
+    found: _Gathered,
+    controls: dict[str, _Gathered],
+) -> Assessment:
+    profile = evidence.profile
+    if judgement.verdict is Verdict.NOT_RUN and found.missing:
+        judgement = replace(judgement, reason=f"{found.missing}: {evidence.command(claim.key)}")
+    if profile.scope == "smoke":
+        judgement = relabel_smoke(judgement)
+    expected = None if profile.modified else criterion.expected.get(profile.name)
+    cells = dict(found.cells)
+    for gathered in controls.values():
+        cells |= gathered.cells
+    return Assessment(
+        claim=claim,
+        criterion=criterion,
+        profile=profile,
+        judgement=judgement,
+        observed=found.observed,
+        controls={key: gathered.observed for key, gathered in controls.items()},
+        cells=tuple(cells.values()),
+        expected=expected,
+        departs=expected is not None and departs(expected.verdict, judgement.verdict),
+    )
+
+
+def assess(claims: Iterable[Claim], evidence: Evidence) -> list[Assessment]:
+    """Judge all criteria of all claims."""
+    return [assessment for claim in claims for assessment in assess_claim(claim, evidence)]
+
+
+def claim_verdict(assessments: Sequence[Assessment]) -> Verdict:
+    """One word for a claim of several criteria."""
+    return overall([assessment.verdict for assessment in assessments])
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What a session's exit status follows from."""
+
+    measured: int
+    departures: tuple[Assessment, ...]
+    errors: tuple[Assessment, ...]
+
+    @property
+    def ok(self) -> bool:
+        """True if something was measured, nothing errs and no verdict departs from its registered one."""
+        return self.measured > 0 and not self.departures and not self.errors
+
+    @property
+    def why_not(self) -> str:
+        """Why the session fails, in one line; empty if it does not."""
+        reasons = []
+        if not self.measured:
+            reasons.append("nothing was measured")
+        if self.errors:
+            reasons.append("in error: " + ", ".join(a.name for a in self.errors))
+        if self.departures:
+            reasons.append(
+                "not as registered: "
+                + ", ".join(f"{a.name} ({a.verdict}, not {a.expected.verdict})" for a in self.departures if a.expected)
+            )
+        return "; ".join(reasons)
+
+
+def tally(assessments: Sequence[Assessment]) -> Tally:
+    """Count what was measured, what departs and what errs."""
+    unmeasured = (Verdict.NOT_RUN, Verdict.ERROR, Verdict.UNVERIFIABLE)
+    return Tally(
+        measured=sum(assessment.verdict not in unmeasured for assessment in assessments),
+        departures=tuple(a for a in assessments if a.departs and a.verdict is not Verdict.ERROR),
+        errors=tuple(a for a in assessments if a.verdict is Verdict.ERROR),
+    )

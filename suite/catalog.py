@@ -1,0 +1,57 @@
+"""Find claims by looking: every public module of a package that defines ``CLAIM``."""
+
+from __future__ import annotations
+
+import pkgutil
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from suite.claim import Claim
+from suite.errors import SuiteError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+PACKAGE = "claims"
+
+
+def discover(package: str = PACKAGE) -> list[Claim]:
+    """All claims of a package, by module name.
+
+    Raises:
+        SuiteError: the package is not importable, a claim's key is not its module's name, or keys repeat.
+    """
+    try:
+        folder = import_module(package)
+    except ModuleNotFoundError as error:
+        raise SuiteError(
+            f"cannot import {package!r} ({error}): run from the project's root, or install the project"
+        ) from None
+    found: list[Claim] = []
+    for info in pkgutil.iter_modules(folder.__path__):
+        if info.name.startswith("_"):
+            continue
+        claim = getattr(import_module(f"{package}.{info.name}"), "CLAIM", None)
+        if claim is None:
+            continue
+        if not isinstance(claim, Claim) or claim.key != info.name:
+            raise SuiteError(f"{package}/{info.name}.py: CLAIM must be a Claim with key={info.name!r}")
+        names = [criterion.key for criterion in claim.criteria]
+        if len(set(names)) != len(names):
+            raise SuiteError(f"{package}/{info.name}.py: two criteria share a key")
+        found.append(claim)
+    return found
+
+
+def select(claims: Iterable[Claim], patterns: Sequence[str]) -> list[Claim]:
+    """The claims whose key contains one of the patterns; all, if there are none.
+
+    Raises:
+        SuiteError: a pattern matches nothing; the message lists what there is.
+    """
+    claims = list(claims)
+    for pattern in patterns:
+        if not any(pattern in claim.key for claim in claims):
+            known = ", ".join(claim.key for claim in claims)
+            raise SuiteError(f"no claim matches {pattern!r}: there are {known}")
+    return [claim for claim in claims if not patterns or any(pattern in claim.key for pattern in patterns)]

@@ -1,0 +1,41 @@
+"""The schema of a claim: what a paper says, in a form that can be judged.
+
+A claim is one finding as a sentence; its criteria are the measurable parts; each criterion names the
+region in which the claim says a quantity lies, where its evidence comes from, and the controls in which
+it must fail. Nothing here computes evidence or decides verdicts.
+"""
+
+from suite.claim.readings import Constant, PerImage, PerSeed, Released
+from suite.claim.schema import (
+    Access,
+    Claim,
+    Control,
+    Criterion,
+    Deviation,
+    Expected,
+    Kind,
+    Paper,
+    Published,
+    Quantity,
+    Reading,
+    Unavailable,
+)
+
+__all__ = [
+    "Access",
+    "Claim",
+    "Constant",
+    "Control",
+    "Criterion",
+    "Deviation",
+    "Expected",
+    "Kind",
+    "Paper",
+    "PerImage",
+    "PerSeed",
+    "Published",
+    "Quantity",
+    "Reading",
+    "Released",
+    "Unavailable",
+]

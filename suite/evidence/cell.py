@@ -1,0 +1,108 @@
+"""A cell: one unit of computation, named by everything that can change its result."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from suite.evidence.runtime import numerics
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+
+def canonical(value: Any) -> str:
+    """JSON with sorted keys and no spaces: equal content gives equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of the canonical JSON, 64 hexadecimal digits."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """What to compute. Equality and hash go by :attr:`key`.
+
+    Attributes:
+        study: which study computes it (a name in ``suite.studies``).
+        spec: JSON data: recipe, model, data with its digest, precision - everything but seed and code.
+        seed: the seed of every generator of the cell.
+        needs: cells whose results it reads, by role.
+        code: digest of the source the study reaches.
+        device: kind of device it is computed on (``cpu``, ``cuda``).
+        label: short name for people; does not enter the key.
+        weight: relative cost, for time estimates; does not enter the key.
+    """
+
+    study: str
+    spec: Mapping[str, Any]
+    seed: int
+    code: str
+    needs: Mapping[str, Cell] = field(default_factory=dict)
+    device: str = "cpu"
+    label: str = ""
+    weight: float = 1.0
+    group: str = ""
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """Everything that enters the key, as JSON data."""
+        return {
+            "study": self.study,
+            "spec": json.loads(canonical(self.spec)),
+            "seed": self.seed,
+            "needs": {role: cell.key for role, cell in self.needs.items()},
+            "code": self.code,
+            "runtime": numerics(self.device),
+        }
+
+    @cached_property
+    def key(self) -> str:
+        """The cell's name on disk: the study and 20 hexadecimal digits."""
+        return f"{self.study}-{digest(self.identity)[:20]}"
+
+    @cached_property
+    def question(self) -> str:
+        """Like the key, without code and machine: the same question asked elsewhere or before."""
+        parts = {k: v for k, v in self.identity.items() if k not in ("code", "runtime", "needs")}
+        return digest(parts | {"needs": {role: cell.question for role, cell in self.needs.items()}})[:20]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Cell) and other.key == self.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __str__(self) -> str:
+        return self.label or self.key
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished cell as read from disk, its files verified.
+
+    Attributes:
+        key: the cell's key.
+        folder: where its files lie.
+        arrays: the numbers, by name.
+        metrics: what was logged over time, one mapping a line.
+        environment: versions, device, commit, machine.
+        seconds: how long it took.
+        origin: empty for our own cells, else the bundle it came from.
+    """
+
+    key: str
+    folder: Path
+    arrays: Mapping[str, NDArray[Any]]
+    metrics: Sequence[Mapping[str, Any]]
+    environment: Mapping[str, Any]
+    seconds: float
+    origin: str = ""
