@@ -1,0 +1,1 @@
+"""From claims to finished cells: plan, executors, progress."""

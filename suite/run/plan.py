@@ -1,0 +1,130 @@
+"""Which cells the claims need, what is on disk already, what it will cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from suite.claim import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from suite.claim import Claim, Criterion, Reading
+    from suite.evidence.cell import Cell
+    from suite.evidence.store import State, Store
+    from suite.profile import Profile
+
+
+class CachePolicy(StrEnum):
+    """Which cells to compute."""
+
+    ONLY_MISSING = "only-missing"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+@dataclass
+class Step:
+    """One cell of a plan: its state on disk and the criteria it feeds."""
+
+    cell: Cell
+    state: State
+    feeds: set[str] = field(default_factory=set)
+    run: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Steps in an order in which every cell comes after its needs."""
+
+    steps: tuple[Step, ...]
+    impossible: tuple[tuple[str, str], ...]
+
+    @property
+    def to_run(self) -> list[Step]:
+        """The steps whose cells will be computed."""
+        return [step for step in self.steps if step.run]
+
+
+def readings(criterion: Criterion) -> Iterator[Reading]:
+    """The evidence of a criterion and of its controls."""
+    yield criterion.evidence
+    for control in criterion.controls:
+        yield control.evidence
+
+
+def _with_needs(cell: Cell, ordered: dict[str, Cell]) -> None:
+    for need in cell.needs.values():
+        _with_needs(need, ordered)
+    ordered.setdefault(cell.key, cell)
+
+
+def cells_of(criterion: Criterion, profile: Profile) -> list[Cell]:
+    """Every cell a criterion and its controls need, needs first.
+
+    Raises:
+        Unavailable: the profile cannot supply one of them.
+    """
+    ordered: dict[str, Cell] = {}
+    for reading in readings(criterion):
+        for cell in reading.cells(profile):
+            _with_needs(cell, ordered)
+    return list(ordered.values())
+
+
+def plan(
+    claims: Iterable[Claim], profile: Profile, store: Store, *, cache: CachePolicy = CachePolicy.ONLY_MISSING
+) -> Plan:
+    """Collect the cells of all criteria, shared cells once, and decide which of them to compute.
+
+    A failed or damaged cell counts as missing; it is kept aside when it is computed again.
+    """
+    steps: dict[str, Step] = {}
+    impossible: list[tuple[str, str]] = []
+    for claim in claims:
+        for criterion in claim.criteria:
+            if not criterion.asked_at(profile.name):
+                continue
+            name = f"{claim.key}.{criterion.key}"
+            try:
+                cells = cells_of(criterion, profile)
+            except Unavailable as reason:
+                impossible.append((name, str(reason)))
+                continue
+            for cell in cells:
+                if cell.key not in steps:
+                    steps[cell.key] = Step(cell, store.state(cell.key))
+                steps[cell.key].feeds.add(name)
+    for step in steps.values():
+        missing = step.state.word != "done"
+        step.run = cache is CachePolicy.ALWAYS or (cache is CachePolicy.ONLY_MISSING and missing)
+    return Plan(tuple(steps.values()), tuple(impossible))
+
+
+def seconds_left(steps: Iterable[Step], workers: int, measured: dict[str, tuple[float, float]]) -> float | None:
+    """Estimated wall time of the steps, or None before any cell of their studies was ever measured.
+
+    Args:
+        steps: what is still to be computed.
+        workers: how many cells are computed at once.
+        measured: by study, seconds and weights summed over finished cells.
+    """
+    total = 0.0
+    for step in steps:
+        seconds, weights = measured.get(step.cell.study, (0.0, 0.0))
+        if weights <= 0:
+            return None
+        total += step.cell.weight * seconds / weights
+    return total / max(1, workers)
+
+
+def measured_costs(steps: Iterable[Step]) -> dict[str, tuple[float, float]]:
+    """Seconds and weights of the finished cells among the steps, summed by study."""
+    found: dict[str, tuple[float, float]] = {}
+    for step in steps:
+        if step.state.word == "done":
+            seconds, weights = found.get(step.cell.study, (0.0, 0.0))
+            found[step.cell.study] = (seconds + step.state.seconds, weights + step.cell.weight)
+    return found

@@ -1,0 +1,164 @@
+"""The cells that claims ask for, made from a profile: the only place where a spec is put together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from suite.claim.schema import Unavailable
+from suite.evidence.cell import Cell
+from suite.evidence.code import code_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from suite.profile import Profile
+
+
+def data_spec(profile: Profile) -> dict[str, Any]:
+    """The profile's ``[data]`` section with the digest of the images themselves."""
+    from suite.data.images import digest  # noqa: PLC0415 - torch and scikit-learn, not needed to list claims
+
+    spec = dict(profile.section("data"))
+    return spec | {"digest": digest(spec)}
+
+
+def _network_spec(profile: Profile, role: str) -> dict[str, Any]:
+    return {name: value for name, value in profile.network(role).items() if name in NETWORK_KEYS}
+
+
+NETWORK_KEYS = ("timm", "overrides", "pretrained", "init")
+
+
+def network(profile: Profile, role: str, seed: int) -> Cell:
+    """Train the network that plays ``role`` with the recipe the profile gives it."""
+    played = profile.network(role)
+    return Cell(
+        study="network",
+        spec={
+            "network": _network_spec(profile, role),
+            "data": data_spec_for(profile, role),
+            "recipe": profile.recipe(played["recipe"]),
+        },
+        seed=seed,
+        code=code_digest("suite.studies.network"),
+        device=profile.device,
+        label=f"train {role}, seed {seed}",
+        weight=float(played.get("cost", 1.0)),
+    )
+
+
+def data_spec_for(profile: Profile, role: str) -> dict[str, Any]:
+    """The data as one role sees it: networks of other grids may ask for another image size."""
+    spec = data_spec(profile)
+    size = profile.network(role).get("image_size")
+    return spec if size is None else spec | {"size": size}
+
+
+def representation(role: str, *, trained: bool = True) -> Callable[[Profile, int], Cell]:
+    """Measure every layer of the network that plays ``role``: (profile, seed) -> cell.
+
+    Args:
+        role: a role of the profile (``cait``).
+        trained: measure it after training, or as initialised (the control). The untrained network may have
+            overrides of its own (``untrained`` in the profile), where the family's default makes it flat.
+    """
+
+    def cell(profile: Profile, seed: int) -> Cell:
+        spec: dict[str, Any] = {
+            "network": _network_spec(profile, role),
+            "data": data_spec_for(profile, role),
+            "measure": dict(profile.section("measure")),
+        }
+        needs: Mapping[str, Cell] = {}
+        if trained and not spec["network"].get("pretrained"):
+            needs = {"network": network(profile, role, seed)}
+        elif not trained:
+            spec["network"].pop("pretrained", None)
+            changes = profile.network(role).get("untrained", {})
+            spec["network"]["overrides"] = {**spec["network"].get("overrides", {}), **changes}
+        return Cell(
+            study="representation",
+            spec=spec,
+            seed=seed,
+            needs=needs,
+            code=code_digest("suite.studies.representation"),
+            device=profile.device,
+            label=f"measure {'trained' if trained else 'untrained'} {role}, seed {seed}",
+            weight=0.3,
+        )
+
+    return cell
+
+
+def student(
+    method: str = "soft_kd",
+    *,
+    architecture: str = "plain",
+    width: int | None = None,
+    length: str = "standard",
+    weights: str = "trained",
+    distort: str = "",
+    **options: Any,
+) -> Callable[[Profile, int], Cell]:
+    """Train a student under a method: (profile, seed) -> cell.
+
+    Args:
+        method: a baseline's name; ``none`` trains without a teacher.
+        architecture: a student's name in ``baselines.students``. One that widens is widened to the teacher's width.
+        width: other than the profile's student width; heads keep their width.
+        length: a training length of the profile.
+        weights: ``trained``, or ``random`` for a teacher as initialised (a control).
+        distort: ``shuffled_images`` or ``permuted_channels`` of the teacher (controls).
+        options: the method's options, where they differ from its defaults.
+    """
+
+    def cell(profile: Profile, seed: int) -> Cell:
+        distill = profile.section("distill")
+        role = distill["teacher"]
+        config = dict(distill["student"]["config"])
+        if width is not None:
+            config["num_heads"] = max(1, width * config["num_heads"] // config["embed_dim"])
+            config["embed_dim"] = width
+        taught = method != "none"
+        teacher = {"network": _network_spec(profile, role), "weights": weights if taught else "", "distort": distort}
+        needs = {"teacher": network(profile, role, seed)} if taught and weights == "trained" else {}
+        length_of = distill["lengths"]
+        if length not in length_of:
+            raise Unavailable(f"profile {profile.name} has no training length {length!r}")
+        shared = {"data": data_spec(profile), "images": dict(distill["images"])}
+        spec = shared | {
+            "student": {
+                "architecture": architecture,
+                "config": config,
+                "init": distill["student"]["init"],
+                "options": _widening(architecture, profile.network(role)["overrides"]["embed_dim"]),
+            },
+            "method": {"name": method, "options": {name: list(value) if isinstance(value, tuple) else value for name, value in options.items()}},
+            "teacher": teacher,
+            "recipe": dict(distill["recipe"]) | {"steps": length_of[length]},
+        }
+        said = ", ".join(f"{name} {value}" for name, value in options.items())
+        return Cell(
+            study="student",
+            spec=spec,
+            seed=seed,
+            needs=needs,
+            code=code_digest("suite.studies.student", f"baselines.{method}", f"baselines.students.{architecture}"),
+            device=profile.device,
+            label=f"{method}{f' ({said})' if said else ''} -> {architecture} {config['embed_dim']}"
+            + (f", {length}" if length != "standard" else "")
+            + (f", {weights} teacher" if taught and weights != "trained" else "")
+            + (f", {distort}" if distort else "")
+            + f", seed {seed}",
+            weight=length_of[length] / length_of["standard"],
+            group=f"block of seed {seed}",
+        )
+
+    return cell
+
+
+def _widening(architecture: str, width: int) -> dict[str, Any]:
+    """What an architecture must know of the teacher: the width it widens to, or is matched in size with."""
+    if architecture in ("lift", "wide_last"):
+        return {"width": width}
+    return {"as_large_as_wide_last_of": width} if architecture == "uniform_wide" else {}

@@ -1,0 +1,1 @@
+"""Training: recipes, supervised training, co-training of a block."""
