@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from suite.claim import Unavailable
+from suite.claim.schema import Unverifiable
 from suite.errors import SuiteError
 from suite.evidence.store import Damaged, Failed, Missing, Store
 from suite.judge import Judgement, Observed, Question, Sampling, Verdict, departs, judge_family, overall, relabel_smoke
@@ -109,6 +110,7 @@ class Assessment:
 class _Gathered:
     observed: Observed | None
     missing: str = ""
+    unverifiable: bool = False
     cells: dict[str, Result] = field(default_factory=dict)
 
 
@@ -118,7 +120,7 @@ def _gather(reading: Reading, evidence: Evidence) -> _Gathered:
     try:
         observed = reading.observe(evidence)
     except Unavailable as reason:
-        return _Gathered(None, missing=str(reason))
+        return _Gathered(None, missing=str(reason), unverifiable=isinstance(reason, Unverifiable))
     except (Failed, Damaged, SuiteError) as error:
         observed = Observed(values=(), sampling=Sampling.EXACT, failure=str(error))
     except (ValueError, KeyError, ArithmeticError, IndexError) as error:
@@ -158,7 +160,9 @@ def _assessment(
     controls: dict[str, _Gathered],
 ) -> Assessment:
     profile = evidence.profile
-    if judgement.verdict is Verdict.NOT_RUN and found.missing:
+    if found.unverifiable:
+        judgement = replace(judgement, verdict=Verdict.UNVERIFIABLE, reason=found.missing)
+    elif judgement.verdict is Verdict.NOT_RUN and found.missing:
         judgement = replace(judgement, reason=f"{found.missing}: {evidence.command(claim.key)}")
     if profile.scope == "smoke":
         judgement = relabel_smoke(judgement)

@@ -117,7 +117,9 @@ def _sync_if_possible(assessments: list[Assessment], evidence: Evidence, errors:
     from importlib.util import find_spec  # noqa: PLC0415
 
     if find_spec("mlflow") is None:
-        errors.print("MLflow is not installed: the evidence is complete without it; 'python -m suite sync' adds the view")
+        errors.print(
+            "MLflow is not installed: the evidence is complete without it; 'python -m suite sync' adds the view"
+        )
         return
     from suite.show.mlflow_export import sync  # noqa: PLC0415
 
@@ -270,7 +272,9 @@ def _parser() -> argparse.ArgumentParser:
     claims.add_argument(
         "--cache", choices=CACHES, default=CACHES[0], help="which cells to compute (default: only-missing)"
     )
-    claims.add_argument("--dry-run", action="store_true", help="print cells, what is cached and the time; compute nothing")
+    claims.add_argument(
+        "--dry-run", action="store_true", help="print cells, what is cached and the time; compute nothing"
+    )
     claims.set_defaults(run=_claims)
 
     simple = (
@@ -294,7 +298,9 @@ def _parser() -> argparse.ArgumentParser:
     collect.add_argument("--dry-run", action="store_true", help="only list them")
     collect.set_defaults(run=_gc)
     goldens = commands.add_parser("goldens", help="check our implementations against a folder of numbers")
-    goldens.add_argument("folder", nargs="?", default="tests/golden", help="folder of .npz files (default: tests/golden)")
+    goldens.add_argument(
+        "folder", nargs="?", default="tests/golden", help="folder of .npz files (default: tests/golden)"
+    )
     goldens.set_defaults(run=_goldens)
     sync = commands.add_parser("sync", parents=[session], help="bring the MLflow store up to date with the evidence")
     sync.add_argument("--rebuild", action="store_true", help="build it anew")

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from suite.judge import Observed, Sampling
+from suite.judge import Observed, Pooled, Sampling, pool_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from suite.claim.schema import Access
-    from suite.evidence.cell import Cell
+    from suite.evidence.cell import Cell, Result
     from suite.profile import Profile
+
+    Subject = Callable[[Profile, int], Cell]
+
+FEWEST_POOLED = 2  # blocks from which a difference between methods has a spread at all
 
 
 @dataclass(frozen=True)
@@ -27,25 +31,49 @@ class PerSeed:
     Attributes:
         subjects: each gives the cell of one seed; a paired difference has two.
         value: the results of one seed's cells, in the same order -> the number.
+        resolution: the same results -> the step of the scale they are measured on (0: continuous).
+        companions: values of other methods of the recipe, by name, whose noise may be shared: each gives a seed's
+            cell, which ``level`` reads; empty for none.
+        level: what is pooled: the result of one companion's cell -> the number.
     """
 
-    subjects: tuple[Callable[[Profile, int], Cell], ...]
+    subjects: tuple[Subject, ...]
     value: Callable[..., float]
+    resolution: Callable[..., float] | None = None
+    companions: Mapping[str, Subject] = field(default_factory=dict)
+    level: Callable[[Result], float] | None = None
 
     def cells(self, profile: Profile) -> Iterable[Cell]:
         """The cells of every seed of the profile."""
-        return [subject(profile, seed) for seed in profile.seeds for subject in self.subjects]
+        subjects = (*self.subjects, *self.companions.values())
+        return [subject(profile, seed) for seed in profile.seeds for subject in subjects]
 
     def observe(self, access: Access) -> Observed:
-        """One value per seed, labelled ``seed 0`` ...; a missing seed is an error, never skipped."""
-        values = []
+        """One value per seed, labelled ``seed 0`` ...; a missing seed is missing evidence, never skipped."""
+        values, steps = [], []
         for seed in access.profile.seeds:
             results = [access.result(subject(access.profile, seed)) for subject in self.subjects]
             values.append(float(self.value(*results)))
+            steps.append(self.resolution(*results) if self.resolution else 0.0)
         return Observed(
             values=tuple(values),
             sampling=Sampling.SEEDS,
             labels=tuple(f"seed {seed}" for seed in access.profile.seeds),
+            resolution=max(steps),
+            pooled=self._pooled(access),
+        )
+
+    def _pooled(self, access: Access) -> Pooled | None:
+        if not self.companions or self.level is None or len(access.profile.seeds) < FEWEST_POOLED:
+            return None
+        return pool_blocks(
+            {
+                name: {
+                    str(seed): float(self.level(access.result(subject(access.profile, seed))))
+                    for seed in access.profile.seeds
+                }
+                for name, subject in self.companions.items()
+            }
         )
 
 
@@ -53,7 +81,7 @@ class PerSeed:
 class PerImage:
     """One number per image of one network: the sampling unit where only one trained network exists."""
 
-    subjects: tuple[Callable[[Profile, int], Cell], ...]
+    subjects: tuple[Subject, ...]
     value: Callable[..., NDArray[np.float64]]
 
     def cells(self, profile: Profile) -> Iterable[Cell]:

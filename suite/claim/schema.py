@@ -16,8 +16,12 @@ if TYPE_CHECKING:
     from suite.profile import Profile
 
 
-class Unavailable(Exception):  # noqa: N818 - it is a state of the evidence, not a fault
+class Unavailable(Exception):
     """The evidence a reading needs is not there; the message says what is missing and how to get it."""
+
+
+class Unverifiable(Unavailable):
+    """Evidence that nobody outside can have; the message says what was never released."""
 
 
 @dataclass(frozen=True)

@@ -108,4 +108,5 @@ def digest(spec: Mapping[str, Any]) -> str:
 
 def normalise(pixels: torch.Tensor, spec: Mapping[str, Any]) -> torch.Tensor:
     """Subtract the data set's mean and divide by its standard deviation, both from the profile."""
-    return (pixels - spec["mean"]) / spec["std"]
+    normalised: torch.Tensor = (pixels - spec["mean"]) / spec["std"]
+    return normalised

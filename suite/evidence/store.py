@@ -24,7 +24,6 @@ import zipfile
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +35,7 @@ from suite.evidence.runtime import environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -120,9 +120,7 @@ class Store:
             if not path.is_file():
                 raise Damaged(f"cell {key}: {name} is gone: {again}")
             if path.stat().st_size != expected["bytes"]:
-                raise Damaged(
-                    f"cell {key}: {name} has {path.stat().st_size} of {expected['bytes']} bytes: {again}"
-                )
+                raise Damaged(f"cell {key}: {name} has {path.stat().st_size} of {expected['bytes']} bytes: {again}")
             if _sha256(path) != expected["sha256"]:
                 raise Damaged(f"cell {key}: {name} was changed after it was written: {again}")
         return seal
@@ -269,7 +267,7 @@ class Draft:
 
     def finish(
         self,
-        arrays: Mapping[str, NDArray[Any]],
+        arrays: Mapping[str, NDArray[Any] | np.generic],
         metrics: list[dict[str, Any]],
         *,
         seconds: float,

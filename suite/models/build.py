@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import timm
 import torch
-from timm.layers import set_fused_attn
+from timm.layers import set_fused_attn  # type: ignore[attr-defined]
 
 from baselines.students import Initialiser, width_aware
 

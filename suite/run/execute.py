@@ -87,6 +87,30 @@ def _explain_full_disk(error: OSError, store: Store) -> SuiteError:
     )
 
 
+def _compute(store: Store, cells: Sequence[Cell], device: str, report: Report) -> dict[str, Outcome]:
+    """Run the study on cells whose locks are held and seal every result or failure; a full disk is raised."""
+    started = time.monotonic()
+    drafts = {cell.key: store.begin(cell) for cell in cells}
+    benches = [Workbench(store, draft, device, report) for draft in drafts.values()]
+    try:
+        results = _run(cells[0].study, benches)
+    except Exception as error:  # whatever a study raises is kept with its cells
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise
+        results = dict.fromkeys(drafts, error)
+    seconds = (time.monotonic() - started) / len(cells)
+    outcomes: dict[str, Outcome] = {}
+    for key, draft in drafts.items():
+        result = results[key]
+        if isinstance(result, Exception):
+            draft.fail("".join(traceback.format_exception(result)), seconds=seconds, device=device)
+            outcomes[key] = Outcome.FAILED
+        else:
+            draft.finish(*result, seconds=seconds, device=device)
+            outcomes[key] = Outcome.DONE
+    return outcomes
+
+
 def execute(
     store: Store, cells: Sequence[Cell], *, device: str, report: Report, again: bool = False
 ) -> dict[str, Outcome]:
@@ -117,30 +141,8 @@ def execute(
                 mine.append(cell)
         if not mine:
             return outcomes
-        started = time.monotonic()
         try:
-            drafts = {cell.key: store.begin(cell) for cell in mine}
-            benches = [Workbench(store, draft, device, report) for draft in drafts.values()]
-            results: dict[str, tuple[Arrays, Metrics] | Exception]
-            try:
-                results = _run(mine[0].study, benches)
-            except OSError as error:
-                if error.errno == errno.ENOSPC:
-                    raise
-                results = dict.fromkeys(drafts, error)
-            except Exception as error:  # noqa: BLE001 - whatever a study raises is kept with its cell
-                results = dict.fromkeys(drafts, error)
-            seconds = (time.monotonic() - started) / len(mine)
-            for key, draft in drafts.items():
-                result = results[key]
-                if isinstance(result, Exception):
-                    text = "".join(traceback.format_exception(result))
-                    draft.fail(text, seconds=seconds, device=device)
-                    outcomes[key] = Outcome.FAILED
-                else:
-                    arrays, metrics = result
-                    draft.finish(arrays, metrics, seconds=seconds, device=device)
-                    outcomes[key] = Outcome.DONE
+            outcomes |= _compute(store, mine, device, report)
         except OSError as error:
             if error.errno == errno.ENOSPC:
                 raise _explain_full_disk(error, store) from error

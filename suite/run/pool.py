@@ -6,7 +6,6 @@ import multiprocessing
 import signal
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from suite.errors import SuiteError
@@ -14,8 +13,8 @@ from suite.evidence.store import Store
 from suite.run.execute import Outcome, execute
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from multiprocessing.process import BaseProcess
+    from pathlib import Path
 
     from suite.evidence.cell import Cell
     from suite.run.plan import Plan

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
 from suite.run.execute import Outcome
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from suite.run.plan import Plan
 
 MINUTE = 60.0
@@ -45,7 +46,7 @@ class Progress:
             else None
         )
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> Self:
         if self._live:
             self._live.start()
         elif self._labels:

@@ -92,25 +92,26 @@ def representation(role: str, *, trained: bool = True) -> Callable[[Profile, int
 
 def student(
     method: str = "soft_kd",
+    options: Mapping[str, Any] | None = None,
     *,
     architecture: str = "plain",
     width: int | None = None,
     length: str = "standard",
     weights: str = "trained",
     distort: str = "",
-    **options: Any,
 ) -> Callable[[Profile, int], Cell]:
     """Train a student under a method: (profile, seed) -> cell.
 
     Args:
         method: a baseline's name; ``none`` trains without a teacher.
+        options: the method's options, where they differ from its defaults.
         architecture: a student's name in ``baselines.students``. One that widens is widened to the teacher's width.
         width: other than the profile's student width; heads keep their width.
         length: a training length of the profile.
         weights: ``trained``, or ``random`` for a teacher as initialised (a control).
         distort: ``shuffled_images`` or ``permuted_channels`` of the teacher (controls).
-        options: the method's options, where they differ from its defaults.
     """
+    chosen = {name: list(value) if isinstance(value, tuple) else value for name, value in (options or {}).items()}
 
     def cell(profile: Profile, seed: int) -> Cell:
         distill = profile.section("distill")
@@ -133,11 +134,11 @@ def student(
                 "init": distill["student"]["init"],
                 "options": _widening(architecture, profile.network(role)["overrides"]["embed_dim"]),
             },
-            "method": {"name": method, "options": {name: list(value) if isinstance(value, tuple) else value for name, value in options.items()}},
+            "method": {"name": method, "options": chosen},
             "teacher": teacher,
             "recipe": dict(distill["recipe"]) | {"steps": length_of[length]},
         }
-        said = ", ".join(f"{name} {value}" for name, value in options.items())
+        said = ", ".join(f"{name} {value}" for name, value in chosen.items())
         return Cell(
             study="student",
             spec=spec,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
     from suite.evidence.cell import Cell, Result
 
-Arrays: TypeAlias = dict[str, np.ndarray[Any, Any]]
+Arrays: TypeAlias = Mapping[str, np.ndarray[Any, Any] | np.generic]
 Metrics: TypeAlias = list[dict[str, Any]]
 
 

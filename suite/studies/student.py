@@ -74,7 +74,7 @@ class _Block:
         """Which test views a student gets right: [views]."""
         network.eval()
         with torch.inference_mode():
-            parts = [network(part.to(self.device)).logits.cpu() for part in self.test_pixels.split(1024)]
+            parts = [network(part.to(self.device)).logits.cpu() for part in torch.split(self.test_pixels, 1024)]
         right: NDArray[np.bool_] = (torch.cat(parts).argmax(dim=1) == self.test_labels).numpy()
         return right
 
@@ -193,13 +193,13 @@ def _tapped(network: Tapped, name: str, students: Sequence[Student]) -> Teacher:
 
 def _result(student: Student, correct: NDArray[np.bool_]) -> tuple[Arrays, Metrics]:
     trajectory = np.array([record["accuracy"] for record in student.history])
-    arrays: Arrays = {
-        "accuracy_last": np.float64(trajectory[-1]),  # type: ignore[dict-item]
-        "accuracy_best": np.float64(trajectory.max()),  # type: ignore[dict-item]
+    arrays: dict[str, NDArray[Any] | np.generic] = {
+        "accuracy_last": np.float64(trajectory[-1]),
+        "accuracy_best": np.float64(trajectory.max()),
         "correct": correct,
         "steps": np.array([record["step"] for record in student.history]),
         "trajectory": trajectory,
-        "parameters": np.int64(sum(p.numel() for p in student.network.parameters())),  # type: ignore[dict-item]
+        "parameters": np.int64(sum(p.numel() for p in student.network.parameters())),
     }
     for name in PROFILES:
         arrays[f"profile.{name}"] = np.array([record["profile"][name] for record in student.history])

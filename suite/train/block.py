@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from baselines.protocol import total
-from suite.train.optim import optimiser, schedule, step as optimiser_step
+from suite.train.optim import optimiser, schedule, update
 from suite.train.supervised import Diverged
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Student:
     teacher: str = ""
     distort: Callable[[Outputs], Outputs] | None = None
     milestones: tuple[int, ...] = ()
-    report: Callable[[float, str], None] = lambda fraction, text: None
+    report: Callable[[float, str], None] = lambda _fraction, _text: None
     done: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
     fault: Exception | None = None
@@ -116,15 +116,13 @@ class Student:
             given = self.distort(given)
         taps = self.method.taps
         outputs = self.network(batch.pixels, taps.student, final=taps.student_final)
-        terms = self.method(
-            outputs, given, batch.labels, generator=self.generator, progress=self.done / self.steps
-        )
+        terms = self.method(outputs, given, batch.labels, generator=self.generator, progress=self.done / self.steps)
         loss = total(terms)
         if not math.isfinite(float(loss.detach())):
             values = ", ".join(f"{name} {float(term.detach()):.3g}" for name, term in terms.items())
             self.fault = Diverged(f"the loss became {float(loss.detach())} at step {self.done} ({values})")
             return
-        norm = optimiser_step(loss, self._optimiser, self._parameters, self.recipe["clip"])
+        norm = update(loss, self._optimiser, self._parameters, self.recipe["clip"])
         for name, value in {**terms, "loss": loss}.items():
             self._sums[name] = self._sums.get(name, 0.0) + float(value.detach())
         self._sums["gradient"] = self._sums.get("gradient", 0.0) + norm

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
-from timm.optim import create_optimizer_v2
-from timm.scheduler import CosineLRScheduler
+from timm.optim import create_optimizer_v2  # type: ignore[attr-defined]
+from timm.scheduler import CosineLRScheduler  # type: ignore[attr-defined]
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,12 +41,12 @@ def schedule(made: torch.optim.Optimizer, recipe: Mapping[str, Any], *, steps: i
     )
 
 
-def step(
+def update(
     loss: torch.Tensor, made: torch.optim.Optimizer, parameters: list[nn.Parameter], clip: float | None
 ) -> float:
     """One backward pass, optional clipping and one update; returns the gradient norm before clipping."""
     made.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
-    norm = torch.nn.utils.clip_grad_norm_(parameters, clip if clip else float("inf"))
+    norm = torch.nn.utils.clip_grad_norm_(parameters, clip or float("inf"))
     made.step()
     return float(norm)

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from suite.data import Images, normalise, random_views
-from suite.train.optim import optimiser, schedule, step
+from suite.train.optim import optimiser, schedule, update
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -29,7 +29,7 @@ def evaluate(
     model.eval()
     with torch.inference_mode():
         parts = [
-            model(normalise(pixels, data).to(device)).float().cpu() for pixels in images.pixels.split(batch)
+            model(normalise(pixels, data).to(device)).float().cpu() for pixels in torch.split(images.pixels, batch)
         ]
     return torch.cat(parts)
 
@@ -43,7 +43,7 @@ def epoch_order(count: int, batch: int, generator: torch.Generator) -> Iterator[
     """Index batches of one epoch in random order; the last, smaller batch is dropped unless it is the only one."""
     order = torch.randperm(count, generator=generator)
     full = max(1, count // batch)
-    return iter(order[: full * batch].split(batch))
+    return iter(torch.split(order[: full * batch], batch))
 
 
 def train(
@@ -56,7 +56,7 @@ def train(
     device: str,
     checkpoint: Path,
     every: int = 10,
-    report: Callable[[float, str], None] = lambda fraction, text: None,
+    report: Callable[[float, str], None] = lambda _fraction, _text: None,
 ) -> list[dict[str, Any]]:
     """Train in place.
 
@@ -98,10 +98,8 @@ def train(
         for number, index in enumerate(epoch_order(len(images), recipe["batch"], generator)):
             rates.step_update(epoch * per_epoch + number)
             logits = model(normalise(pixels[index], data).to(device))
-            loss = F.cross_entropy(
-                logits, images.labels[index].to(device), label_smoothing=recipe["label_smoothing"]
-            )
-            norms.append(step(loss, made, parameters, recipe["clip"]))
+            loss = F.cross_entropy(logits, images.labels[index].to(device), label_smoothing=recipe["label_smoothing"])
+            norms.append(update(loss, made, parameters, recipe["clip"]))
             losses.append(float(loss.detach()))
         mean = sum(losses) / len(losses)
         if not math.isfinite(mean):

@@ -143,7 +143,8 @@ class Bank:
         self.labels = images.labels.repeat(views).to(device)
         self.batch_size, self.seed = min(batch, len(self.labels)), seed
         self.teachers = {
-            name: _join([teacher(part) for part in self.pixels.split(chunk)]) for name, teacher in teachers.items()
+            name: _join([teacher(part) for part in torch.split(self.pixels, chunk)])
+            for name, teacher in teachers.items()
         }
 
     def batch(self, step: int) -> Batch:

@@ -1,0 +1,204 @@
+"""CaiT and Swin encode alike although their architectures differ.
+
+Printed in SpectralKD (the layer-wise channel spectra of Swin's stages resemble those of CaiT's layers);
+judged there by eye, with no measure, no layer matching and no contrast.
+
+Here: Swin's stage ends are matched to the CaiT layers at the same share of all blocks (in Swin-S: after 2, 4,
+22 and 24 of 24 blocks), likeness is the correlation of log-spectra on a common frequency grid, and it must
+exceed what random matchings give. The same by CKA on the same images, and a ResNet as a contrast.
+
+Cost: shares its cells with ``u_shape``.
+Expect: spectra of any network correlate, so the contrast decides.
+Command: ``nox -s claims -- -k cait_swin``.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from claims.papers import SPECTRAL_KD
+from suite.claim import Claim, Control, Criterion, Deviation, Expected, Kind, PerSeed, Published, Quantity
+from suite.judge import Region, Verdict
+from suite.measure.similarity import debiased_cka, spectrum_similarity
+from suite.studies.cells import representation
+
+if TYPE_CHECKING:
+    from suite.evidence.cell import Result
+
+REGISTERED = date(2026, 11, 21)
+CAIT, SWIN, RESNET = representation("cait"), representation("swin"), representation("resnet")
+CAIT_UNTRAINED = representation("cait", trained=False)
+SWIN_UNTRAINED = representation("swin", trained=False)
+
+# Blocks of Swin-S per stage (2, 2, 18, 2) of 24, as CaiT-S24 has: the published pair of networks.
+STAGE_ENDS = np.cumsum([2, 2, 18, 2]) / 24
+
+
+def _matched_layers(cait: Result) -> list[int]:
+    """CaiT's layers at the stages' shares of depth, 0-based."""
+    depth = len(cait.arrays["channels"])
+    return [max(1, round(share * depth)) - 1 for share in STAGE_ENDS]
+
+
+def _likeness(cait: Result, other: Result, measure: str) -> np.ndarray:
+    """Likeness of every CaiT layer (rows) with every stage of the other network (columns)."""
+    rows, columns = len(cait.arrays["channels"]), len(other.arrays["channels"])
+    table = np.empty((rows, columns))
+    for row, column in product(range(rows), range(columns)):
+        if measure == "cka":
+            x, y = cait.arrays[f"pooled.{row:02d}"], other.arrays[f"pooled.{column:02d}"]
+            table[row, column] = debiased_cka(x, y)
+        else:
+            x, y = cait.arrays[f"{measure}.{row:02d}"], other.arrays[f"{measure}.{column:02d}"]
+            table[row, column] = spectrum_similarity(x, y)
+    return table
+
+
+def _matched(cait: Result, other: Result, measure: str = "amplitude") -> float:
+    table = _likeness(cait, other, measure)
+    return float(np.mean([table[row, column] for column, row in enumerate(_matched_layers(cait))]))
+
+
+def _above_random(cait: Result, other: Result, measure: str = "amplitude") -> float:
+    """Mean likeness of the matched layers minus the 95th percentile over random matchings."""
+    table = _likeness(cait, other, measure)
+    generator = np.random.default_rng(0)
+    columns = np.arange(table.shape[1])
+    random = [table[generator.integers(0, len(table), len(columns)), columns].mean() for _ in range(2000)]
+    return _matched(cait, other, measure) - float(np.quantile(random, 0.95))
+
+
+def _cka_of_other_images(cait: Result, swin: Result) -> float:
+    """CKA of the matched layers when Swin's images are put in another order."""
+    order = np.random.default_rng(0).permutation(len(swin.arrays["pooled.00"]))
+    pairs = [
+        debiased_cka(cait.arrays[f"pooled.{row:02d}"], swin.arrays[f"pooled.{column:02d}"][order])
+        for column, row in enumerate(_matched_layers(cait))
+    ]
+    return float(np.mean(pairs))
+
+
+CORRELATION = Quantity("mean correlation of log-spectra, matched layers", "", "more alike")
+EXCESS = Quantity("likeness of matched layers above the 95th percentile of random matchings", "", "more alike")
+PRINTED = (Published(SPECTRAL_KD, "layer-wise spectra of CaiT and Swin", text="alike, by eye"),)
+PERMUTED = "the order of channels is arbitrary: shuffled once in both networks, nothing is left to be alike"
+
+CLAIM = Claim(
+    key="cait_swin_similarity",
+    sentence="CaiT and Swin encode alike layer by layer although their architectures differ.",
+    papers=(SPECTRAL_KD,),
+    where="SpectralKD, layer-wise spectral analysis of CaiT and Swin",
+    notes="The paper names no measure, no matching of layers and no contrast; all three are ours.",
+    deviations=(
+        Deviation("measure of likeness", "none, judged by eye", "Pearson correlation of log-spectra, and CKA"),
+        Deviation("matching of layers", "not stated", "equal share of all blocks: Swin-S's stage ends in CaiT-S24"),
+    ),
+    criteria=(
+        Criterion(
+            key="spectra",
+            sentence="The channel spectra of matched layers correlate.",
+            kind=Kind.VALUE,
+            quantity=CORRELATION,
+            region=Region.at_least(np.sqrt(0.5)),
+            because="alike should mean that at least half of the variance over frequencies is shared, r² ≥ 0.5",
+            evidence=PerSeed((CAIT, SWIN), _matched),
+            controls=(
+                Control(
+                    "permuted_channels",
+                    PERMUTED,
+                    PerSeed((CAIT, SWIN), lambda cait, swin: _matched(cait, swin, "amplitude_permuted")),
+                ),
+                Control(
+                    "untrained",
+                    "both architectures before training",
+                    PerSeed((CAIT_UNTRAINED, SWIN_UNTRAINED), _matched),
+                ),
+            ),
+            published=PRINTED,
+            figure="matrix:amplitude",
+        ),
+        Criterion(
+            key="spectra_by_depth",
+            sentence="Layers of equal depth are more alike than randomly matched ones.",
+            kind=Kind.ORDERING,
+            quantity=EXCESS,
+            region=Region.at_least(0.0),
+            because="the 95th percentile of random matchings is itself the smallest excess chance does not give",
+            evidence=PerSeed((CAIT, SWIN), _above_random),
+            controls=(
+                Control(
+                    "permuted_channels",
+                    PERMUTED,
+                    PerSeed((CAIT, SWIN), lambda cait, swin: _above_random(cait, swin, "amplitude_permuted")),
+                ),
+            ),
+            published=PRINTED,
+            figure="matrix:amplitude",
+        ),
+        Criterion(
+            key="spectra_nearer_than_resnet",
+            sentence="Swin's spectra are nearer to CaiT's than a ResNet's are.",
+            kind=Kind.DIFFERENCE,
+            quantity=Quantity("correlation CaiT-Swin minus correlation CaiT-ResNet, matched layers", "", "Swin nearer"),
+            region=Region.at_least(0.1),
+            because="a correlation apart by less than 0.1 cannot be told by eye, which is how it was judged",
+            evidence=PerSeed((CAIT, SWIN, RESNET), lambda c, s, r: _matched(c, s) - _matched(c, r)),
+            controls=(
+                Control(
+                    "permuted_channels",
+                    PERMUTED,
+                    PerSeed(
+                        (CAIT, SWIN, RESNET),
+                        lambda c, s, r: _matched(c, s, "amplitude_permuted") - _matched(c, r, "amplitude_permuted"),
+                    ),
+                ),
+            ),
+            published=PRINTED,
+        ),
+        Criterion(
+            key="cka_by_depth",
+            sentence="By CKA on the same images, too, layers of equal depth are more alike than randomly matched ones.",
+            kind=Kind.ORDERING,
+            quantity=EXCESS,
+            region=Region.at_least(0.0),
+            because="the 95th percentile of random matchings is itself the smallest excess chance does not give",
+            evidence=PerSeed((CAIT, SWIN), lambda cait, swin: _above_random(cait, swin, "cka")),
+            controls=(
+                Control(
+                    "untrained",
+                    "both architectures before training",
+                    PerSeed((CAIT_UNTRAINED, SWIN_UNTRAINED), lambda c, s: _above_random(c, s, "cka")),
+                ),
+            ),
+            published=PRINTED,
+            figure="matrix:cka",
+        ),
+        Criterion(
+            key="cka",
+            sentence="Matched layers arrange the same images alike.",
+            kind=Kind.VALUE,
+            quantity=Quantity("mean CKA of matched layers on the same images (unbiased)", "", "more alike"),
+            region=Region.at_least(0.5),
+            because="alike should mean that half of the geometry is shared",
+            evidence=PerSeed((CAIT, SWIN), lambda cait, swin: _matched(cait, swin, "cka")),
+            controls=(
+                Control(
+                    "other_images",
+                    "Swin's images in another order: nothing is shared",
+                    PerSeed((CAIT, SWIN), _cka_of_other_images),
+                ),
+                Control(
+                    "resnet",
+                    "a ResNet, which should be unlike",
+                    PerSeed((CAIT, RESNET), lambda cait, resnet: _matched(cait, resnet, "cka")),
+                ),
+            ),
+            published=PRINTED,
+            figure="matrix:cka",
+        ),
+    ),
+)

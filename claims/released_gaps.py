@@ -1,0 +1,167 @@
+"""How far one released run lies above another, and how far that may be off.
+
+A log holds one run and no per-image results. So two errors are stated: that of the images alone, which leaves
+out the noise between runs, and, early in training, one that covers it, as there the runs were repeated.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from claims.released_runs import ACCURACY, Run
+from suite.claim import Control, Released
+from suite.evidence.released import binomial_error, evaluation_images, paired_error, run_noise
+from suite.judge import Observed, Sampling
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Assumed, as no per-image result is released: how strongly right answers of two runs correlate over images.
+# At 77 % accuracy it means that on 14 % of the images exactly one of the two is right.
+CORRELATION = 0.6
+
+SMALLEST_EFFECT = 0.1
+WHY_SMALLEST_EFFECT = (
+    "choosing the best epoch alone is worth up to 0.1 points in these logs; no smaller effect can be told from that"
+)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Mean accuracy of a run over some epochs less that of a reference over as many.
+
+    Attributes:
+        run: whose accuracy counts up.
+        reference: whose accuracy counts down.
+        epochs: of the run; its last ten if not given.
+        reference_epochs: of the reference; those of the run if not given.
+    """
+
+    run: Run
+    reference: Run
+    epochs: range | None = None
+    reference_epochs: range | None = None
+
+    @property
+    def files(self) -> tuple[str, str]:
+        """The two logs."""
+        return self.run.file, self.reference.file
+
+    def difference(self, run: Path, reference: Path) -> Difference:
+        """What the two logs say."""
+        logs = self.run.read(run), self.reference.read(reference)
+        epochs = self.epochs or self.run.last_ten
+        spans = epochs, self.reference_epochs or epochs
+        up, down = (float(log.at(ACCURACY, span).mean()) for log, span in zip(logs, spans, strict=True))
+        images = min(evaluation_images(log.column(ACCURACY)) for log in logs)
+        return Difference(
+            value=up - down,
+            error=paired_error(up, down, images, correlation=CORRELATION),
+            error_if_independent=paired_error(up, down, images, correlation=0.0),
+            words=f"{up:.3f} ({logs[0].cite(spans[0])}) - {down:.3f} ({logs[1].cite(spans[1])})",
+        )
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A difference of two accuracies in points, its standard errors, and where its terms stand."""
+
+    value: float
+    error: float
+    error_if_independent: float
+    words: str
+
+
+def gap(run: Run, reference: Run, epochs: range | None = None) -> Released:
+    """How far a run lies above a reference: over their last ten epochs unless others are given."""
+    pair = Pair(run, reference, epochs)
+    return Released(pair.files, lambda *paths: _observed(pair.difference(*paths)))
+
+
+def growth(later: Pair, earlier: Pair) -> Released:
+    """How much one gap exceeds another, in points."""
+
+    def value(*paths: Path) -> Observed:
+        up, down = later.difference(*paths[:2]), earlier.difference(*paths[2:])
+        return _observed(
+            Difference(
+                value=up.value - down.value,
+                error=math.hypot(up.error, down.error),
+                error_if_independent=math.hypot(up.error_if_independent, down.error_if_independent),
+                words=f"({up.words}) - ({down.words})",
+            )
+        )
+
+    return Released((*later.files, *earlier.files), value)
+
+
+def itself(run: Run) -> Control:
+    """A run against itself: the even less the odd ones of its last twenty epochs; no method differs."""
+    first = run.epochs - 20
+    pair = Pair(run, run, range(first, run.epochs, 2), range(first + 1, run.epochs, 2))
+    return Control(
+        "itself",
+        f"{run.title} against itself, the even less the odd ones of its last twenty epochs",
+        Released(pair.files, lambda *paths: _observed(pair.difference(*paths))),
+    )
+
+
+def _observed(found: Difference) -> Observed:
+    return Observed(
+        values=(found.value,),
+        sampling=Sampling.SINGLE,
+        standard_error=found.error,
+        note=(
+            f"{found.words} = {found.value:+.3f} points; standard error {found.error:.3f} of the images alone "
+            f"if right answers correlate at {CORRELATION}, {found.error_if_independent:.3f} if not at all"
+        ),
+    )
+
+
+def repeated_gap(run: Run, reference: Run, again: tuple[Run, Run], epochs: range) -> Released:
+    """A gap early in training, with a standard error that covers the noise between runs.
+
+    The same two methods were also trained with a longer schedule. Early on the learning rates nearly agree, so
+    the second pair repeats the first with a difference that starts small and that training amplifies as it does
+    another seed. Whatever differs between repetitions counts as noise, averaging over epochs earns no credit,
+    and right answers are taken as uncorrelated: three upper estimates.
+
+    Args:
+        run: whose accuracy counts up.
+        reference: whose accuracy counts down.
+        again: the repetitions of both.
+        epochs: over which to average.
+
+    Returns:
+        The reading.
+
+    References:
+        Summers and Dinneen, arXiv 2103.04514: a change of a single bit spreads runs as another seed does.
+    """
+    runs = (run, reference, *again)
+
+    def value(*paths: Path) -> Observed:
+        logs = [each.read(path) for each, path in zip(runs, paths, strict=True)]
+        curves = [log.at(ACCURACY, epochs) for log in logs]
+        up, down, up_again, down_again = (float(curve.mean()) for curve in curves)
+        noise = run_noise(np.concatenate(curves[:2]), np.concatenate(curves[2:]))
+        images = evaluation_images(logs[0].column(ACCURACY))
+        error = math.hypot(binomial_error(up, images), binomial_error(down, images), noise, noise)
+        lines = [log.cite(epochs) for log in logs]
+        return Observed(
+            values=(up - down,),
+            sampling=Sampling.SINGLE,
+            standard_error=error,
+            covers_runs=True,
+            note=(
+                f"{up:.3f} ({lines[0]}) - {down:.3f} ({lines[1]}) = {up - down:+.3f} points; repeated "
+                f"{up_again - down_again:+.3f} ({lines[2]}, {lines[3]}); standard error {error:.3f} of the "
+                f"images and of two runs at {noise:.3f} each, which is how far repetitions lie apart"
+            ),
+        )
+
+    return Released(tuple(each.file for each in runs), value)

@@ -1,0 +1,288 @@
+"""Vision Transformers compress information and then expand it: a U over depth.
+
+Printed in SpectralKD (Fig. 3a, channel-spectrum intensity of CaiT-S24) and Distillation Dynamics (entropy,
+activation magnitude and channel spectrum of CaiT-S24; entropy of a plain ViT; a ResNet for contrast). No
+number is printed but the turning point, layer 9 of 24.
+
+Cost: 24 small trainings and 48 measuring passes at ``desk``, about three minutes on two cores.
+Expect: the three views are one view, the layer's scale; what is left when scale is taken out is small.
+Command: ``nox -s claims -- -k u_shape``.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from scipy.stats import spearmanr
+
+from claims.papers import DISTILLATION_DYNAMICS, SPECTRAL_KD
+from suite.claim import Claim, Control, Criterion, Deviation, Expected, Kind, PerSeed, Published, Quantity
+from suite.judge import Region, Verdict
+from suite.measure.depth import minimum_position, u_depth, u_depth_log2
+from suite.measure.entropy import global_range, token_entropy
+from suite.measure.nulls import white
+from suite.studies.cells import representation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from suite.evidence.cell import Result
+
+REGISTERED = date(2026, 11, 21)
+
+# No size of the U is printed. Ten per cent of scale between the bottom and the lower end is the smallest
+# that one would still draw as a U; as entropy is log2(scale) + constant, it is the same number in bits.
+SMALLEST_U = float(np.log2(1.1))
+WHY_SMALLEST_U = "no size is printed; both ends at least 10 % above the bottom, log2(1.1) = 0.14 bits of entropy"
+
+CAIT, CAIT_UNTRAINED = representation("cait"), representation("cait", trained=False)
+DEIT, DEIT_UNTRAINED = representation("deit"), representation("deit", trained=False)
+RESNET, RESNET_UNTRAINED = representation("resnet"), representation("resnet", trained=False)
+
+
+def _mean(name: str, result: Result) -> np.ndarray:
+    """Mean over images of a per-layer, per-image array: [L]."""
+    return np.asarray(np.mean(result.arrays[name], axis=1, dtype=np.float64))
+
+
+def _bits(name: str) -> Callable[[Result], float]:
+    return lambda result: u_depth(_mean(name, result))
+
+
+def _ratio(name: str) -> Callable[[Result], float]:
+    return lambda result: u_depth_log2(_mean(name, result))
+
+
+def _last(name: str, result: Result) -> float:
+    return float(_mean(name, result)[-1])
+
+
+def _rank_correlation(x: np.ndarray, y: np.ndarray) -> float:
+    return float(spearmanr(x, y).statistic)
+
+
+def _entropy_against_scale(result: Result) -> float:
+    return _rank_correlation(_mean("entropy_global", result), _mean("magnitude", result))
+
+
+def _gaussian_twin(result: Result) -> float:
+    """The same correlation for Gaussian noise with each layer's scale: entropy can only follow scale there."""
+    generator = torch.Generator().manual_seed(0)
+    layers = [
+        float(scale) * white(32, int(tokens), int(channels), generator=generator)
+        for scale, tokens, channels in zip(
+            _mean("scale", result), result.arrays["tokens"], result.arrays["channels"], strict=True
+        )
+    ]
+    low, high = global_range(layers)
+    entropy = np.array([float(token_entropy(layer, low, high).mean()) for layer in layers])
+    magnitude = np.array([float(layer.abs().mean()) for layer in layers])
+    return _rank_correlation(entropy, magnitude)
+
+
+def _untrained(value: Callable[[Result], float], family: object = CAIT_UNTRAINED) -> Control:
+    return Control(
+        "untrained",
+        "the same architecture before any training has learned no encoding",
+        PerSeed((family,), value),  # type: ignore[arg-type]
+    )
+
+
+def _figure(where: str, text: str = "figure only") -> Published:
+    return Published(DISTILLATION_DYNAMICS, where, text=text)
+
+
+ENTROPY_BITS = Quantity("depth of the entropy's U over layers", "bits", "a deeper U")
+
+CLAIM = Claim(
+    key="u_shape",
+    sentence="Vision Transformers process information in a U shape: compressed in early, expanded in late layers.",
+    papers=(DISTILLATION_DYNAMICS, SPECTRAL_KD),
+    where="Distillation Dynamics, sections on entropy, magnitude and spectrum; SpectralKD Fig. 3a",
+    notes=(
+        "As published, entropy uses one histogram range over all layers, so it is log2 of the layer's scale; "
+        "channel-FFT intensity and mean |activation| are the same number again. Every criterion therefore has "
+        "a scale-free twin."
+    ),
+    deviations=(
+        Deviation(
+            "images measured",
+            "one batch of 32 validation images of one class, its extremes as histogram range",
+            "all held-out images; the range comes from the first batch of 32 and later values are clipped to it",
+        ),
+    ),
+    criteria=(
+        Criterion(
+            key="entropy",
+            sentence="The entropy of channel values, in one histogram range for all layers, is U-shaped over depth.",
+            kind=Kind.VALUE,
+            quantity=ENTROPY_BITS,
+            region=Region.at_least(SMALLEST_U),
+            because=WHY_SMALLEST_U,
+            evidence=PerSeed((CAIT,), _bits("entropy_global")),
+            controls=(_untrained(_bits("entropy_global")),),
+            published=(_figure("entropy over layers, CaiT-S24", "falls over layers 1-9, rises over 9-24"),),
+            figure="depth:entropy_global",
+        ),
+        Criterion(
+            key="entropy_own_range",
+            sentence="It stays U-shaped when every layer has its own histogram range.",
+            kind=Kind.VALUE,
+            quantity=ENTROPY_BITS,
+            region=Region.at_least(SMALLEST_U),
+            because=WHY_SMALLEST_U,
+            evidence=PerSeed((CAIT,), _bits("entropy_layer")),
+            controls=(_untrained(_bits("entropy_layer")),),
+            published=(_figure("entropy over layers, CaiT-S24", "not examined"),),
+            figure="depth:entropy_layer",
+        ),
+        Criterion(
+            key="entropy_standardised",
+            sentence="It stays U-shaped when every token is standardised first, so that no scale is left at all.",
+            kind=Kind.VALUE,
+            quantity=ENTROPY_BITS,
+            region=Region.at_least(SMALLEST_U),
+            because=WHY_SMALLEST_U,
+            evidence=PerSeed((CAIT,), _bits("entropy_standardised")),
+            controls=(_untrained(_bits("entropy_standardised")),),
+            published=(_figure("entropy over layers, CaiT-S24", "not examined"),),
+            figure="depth:entropy_standardised",
+        ),
+        Criterion(
+            key="turning_point",
+            sentence="The entropy is smallest at about layer 9 of 24.",
+            kind=Kind.VALUE,
+            quantity=Quantity("relative depth of the entropy's minimum (0 first, 1 last layer)", "", "later minimum"),
+            region=Region.around((9 - 1) / (24 - 1), 3 / (24 - 1)),
+            because="layer 9 of 24 is printed; three layers either way is how exactly a figure can be read",
+            evidence=PerSeed((CAIT,), lambda cait: minimum_position(_mean("entropy_global", cait))),
+            controls=(_untrained(lambda cait: minimum_position(_mean("entropy_global", cait))),),
+            published=(_figure("text on CaiT-S24", "layer 9 of 24"),),
+            figure="depth:entropy_global",
+        ),
+        Criterion(
+            key="magnitude",
+            sentence="The mean absolute activation is U-shaped over depth.",
+            kind=Kind.VALUE,
+            quantity=Quantity("depth of the U of mean |activation|", "log2 units", "a deeper U"),
+            region=Region.at_least(SMALLEST_U),
+            because=WHY_SMALLEST_U,
+            evidence=PerSeed((CAIT,), _ratio("magnitude")),
+            controls=(_untrained(_ratio("magnitude")),),
+            published=(_figure("activation magnitude, CaiT-S24"),),
+            figure="depth:magnitude",
+        ),
+        Criterion(
+            key="intensity",
+            sentence="The intensity of the channel spectrum is U-shaped over depth.",
+            kind=Kind.VALUE,
+            quantity=Quantity("depth of the U of mean |FFT over channels| / C", "log2 units", "a deeper U"),
+            region=Region.at_least(SMALLEST_U),
+            because=WHY_SMALLEST_U,
+            evidence=PerSeed((CAIT,), _ratio("intensity")),
+            controls=(_untrained(_ratio("intensity")),),
+            published=(Published(SPECTRAL_KD, "Fig. 3a", text="figure only"),),
+            figure="depth:intensity",
+        ),
+        Criterion(
+            key="independent_views",
+            sentence="Entropy, magnitude and spectrum are separate views that confirm one another.",
+            kind=Kind.VALUE,
+            quantity=Quantity(
+                "rank correlation over layers of entropy with mean |activation|", "", "one view, not two"
+            ),
+            region=Region.between(-0.8, 0.8),
+            because="two views whose layer ranks agree beyond 0.8 share most of their information: one view",
+            evidence=PerSeed((CAIT,), _entropy_against_scale),
+            controls=(
+                Control(
+                    "gaussian_twin",
+                    "Gaussian noise with each layer's scale: there entropy is a function of scale",
+                    PerSeed((CAIT,), _gaussian_twin),
+                ),
+            ),
+            published=(_figure("the three analyses", "three probes agree"),),
+            figure="scatter:magnitude:entropy_global",
+        ),
+        Criterion(
+            key="spectrum_phases",
+            sentence="The channel spectrum is flat in early layers, low-pass in the middle and flat again in late ones.",
+            kind=Kind.VALUE,
+            quantity=Quantity("depth of the U of spectral flatness, bins 1 and up", "log2 units", "a deeper U"),
+            region=Region.at_least(SMALLEST_U),
+            because=WHY_SMALLEST_U,
+            evidence=PerSeed((CAIT,), _ratio("flatness")),
+            controls=(
+                _untrained(_ratio("flatness")),
+                Control(
+                    "permuted_channels",
+                    "the order of channels is arbitrary: shuffled once, no phase can depend on it",
+                    PerSeed((CAIT,), _ratio("flatness_permuted")),
+                ),
+            ),
+            published=(_figure("channel spectra, CaiT-S24", "flat, low-pass, flat and stronger"),),
+            figure="depth:flatness",
+        ),
+        Criterion(
+            key="plain_vit",
+            sentence="A plain ViT's entropy is U-shaped over depth as well.",
+            kind=Kind.VALUE,
+            quantity=ENTROPY_BITS,
+            region=Region.at_least(SMALLEST_U),
+            because=WHY_SMALLEST_U,
+            evidence=PerSeed((DEIT,), _bits("entropy_global")),
+            controls=(_untrained(_bits("entropy_global"), DEIT_UNTRAINED),),
+            published=(_figure("entropy over layers, standard ViT"),),
+            figure="depth:entropy_global",
+        ),
+        Criterion(
+            key="resnet_low_pass",
+            sentence="A ResNet's last stage stays low-pass while the ViT's last layer does not (DC included).",
+            kind=Kind.DIFFERENCE,
+            quantity=Quantity(
+                "share of spectral energy at DC, ResNet's last stage - CaiT's last layer", "", "ResNet lower-pass"
+            ),
+            region=Region.at_least(0.1),
+            because="no number is printed; a tenth of all energy is the smallest difference one would see in a figure",
+            evidence=PerSeed((RESNET, CAIT), lambda resnet, cait: _last("dc_share", resnet) - _last("dc_share", cait)),
+            controls=(
+                Control(
+                    "untrained",
+                    "both architectures before training: the ReLU alone puts energy at DC",
+                    PerSeed(
+                        (RESNET_UNTRAINED, CAIT_UNTRAINED),
+                        lambda resnet, cait: _last("dc_share", resnet) - _last("dc_share", cait),
+                    ),
+                ),
+            ),
+            published=(_figure("channel spectra, ResNet-101"),),
+        ),
+        Criterion(
+            key="resnet_low_pass_beyond_dc",
+            sentence="The ResNet's last stage is low-pass beyond DC, too.",
+            kind=Kind.DIFFERENCE,
+            quantity=Quantity(
+                "share of energy in the lowest quarter of bins 1 and up, ResNet's last stage - CaiT's last layer",
+                "",
+                "ResNet lower-pass",
+            ),
+            region=Region.at_least(0.05),
+            because="white noise has a share of 0.25; a fifth of it is the smallest tilt one would call low-pass",
+            evidence=PerSeed((RESNET, CAIT), lambda resnet, cait: _last("low_pass", resnet) - _last("low_pass", cait)),
+            controls=(
+                Control(
+                    "permuted_channels",
+                    "the order of channels is arbitrary: shuffled once, no low-pass can depend on it",
+                    PerSeed(
+                        (RESNET, CAIT),
+                        lambda resnet, cait: _last("low_pass_permuted", resnet) - _last("low_pass_permuted", cait),
+                    ),
+                ),
+            ),
+            published=(_figure("channel spectra, ResNet-101"),),
+        ),
+    ),
+)

@@ -1,0 +1,34 @@
+"""Readers of what authors released: training logs, tables of layers, of ranks and of spectral patterns.
+
+Pure parsing. A file that is missing, truncated or odd raises a SuiteError that names the file, the line and
+what is wrong; nothing is repaired and nothing is guessed. Every number knows the file and line it stands on.
+"""
+
+from suite.evidence.released.layer_table import LayerTable, read_layer_table
+from suite.evidence.released.pattern_table import PatternRow, PatternTable, read_pattern_table
+from suite.evidence.released.rank_table import RankRow, RankTable, read_rank_table
+from suite.evidence.released.readings import NeverReleased, PrintedTable
+from suite.evidence.released.source import Figure, Source
+from suite.evidence.released.training_log import TrainingLog, read_training_log
+from suite.evidence.released.uncertainty import binomial_error, evaluation_images, paired_error, run_noise
+
+__all__ = [
+    "Figure",
+    "LayerTable",
+    "NeverReleased",
+    "PatternRow",
+    "PatternTable",
+    "PrintedTable",
+    "RankRow",
+    "RankTable",
+    "Source",
+    "TrainingLog",
+    "binomial_error",
+    "evaluation_images",
+    "paired_error",
+    "read_layer_table",
+    "read_pattern_table",
+    "read_rank_table",
+    "read_training_log",
+    "run_noise",
+]

@@ -1,0 +1,134 @@
+"""What was measured: the numbers and how they came about."""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+from suite.judge._text import count
+from suite.judge.pooling import Pooled
+
+
+class Sampling(StrEnum):
+    """What was drawn at random when a quantity was measured; it decides which interval is right."""
+
+    SEEDS = "seeds"
+    """Independent runs, or paired differences by block: Student t."""
+    IMAGES = "images"
+    """One value per image of a fixed model: bootstrap over images. Says nothing about other training runs."""
+    EXACT = "exact"
+    """Nothing was: a count, an identity. Bounds given by a stated numerical error."""
+    SINGLE = "single"
+    """One released run with a stated standard error, which as a rule leaves out run-to-run noise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The measured values of one quantity.
+
+    Values may be NaN or infinite: the judge answers "error" and says which. No values: "not run".
+
+    Args:
+        values: SEEDS: one per run or block. IMAGES: one per image. EXACT: one; for an identity checked on
+            several instances the worst of them. SINGLE: the one estimate.
+        sampling: How the values came about.
+        labels: Names of the values (seeds, blocks, images), each different, or none at all.
+        clusters: IMAGES only: for each image the source it is a view of, or none at all.
+        standard_error: SINGLE only, and there required: standard error of the estimate, at least 0.
+        covers_runs: SINGLE only: whether `standard_error` includes the noise between training runs.
+        numerical_error: EXACT only: largest rounding error of the value, at least 0.
+        resolution: SEEDS only: step of the measuring scale, such as 100 / N for a top-1 accuracy in points
+            over N images, or 1 for a layer index; 0 for a continuous quantity. Keeps seeds that fall on
+            one step from looking free of noise.
+        pooled: SEEDS only: noise shared with other methods of the recipe.
+        failure: Why the evidence is broken (a crashed run); the judge answers "error" with these words.
+        note: What a reader should know, for instance which blocks were dropped or which command is missing.
+
+    Raises:
+        ValueError: If labels repeat, a length differs from that of `values`, an argument does not belong
+            to the sampling, a stated error is negative, an EXACT or SINGLE has several values, or a SINGLE
+            has no standard error.
+    """
+
+    values: tuple[float, ...]
+    sampling: Sampling
+    labels: tuple[str, ...] = ()
+    clusters: tuple[str, ...] = ()
+    standard_error: float | None = None
+    covers_runs: bool = False
+    numerical_error: float = 0.0
+    resolution: float = 0.0
+    pooled: Pooled | None = None
+    failure: str = ""
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", tuple(float(value) for value in self.values))
+        object.__setattr__(self, "sampling", Sampling(self.sampling))
+        n = len(self.values)
+        if self.labels and (len(self.labels) != n or len(set(self.labels)) != n):
+            raise ValueError(f"{n} values need {n} different labels: a repeated seed is not a second run")
+        if self.clusters and len(self.clusters) != n:
+            raise ValueError(f"{n} values need {n} cluster names, not {len(self.clusters)}")
+        self._refuse_strangers()
+        if self.sampling in (Sampling.EXACT, Sampling.SINGLE) and n > 1:
+            raise ValueError(
+                f"{self.sampling} evidence is one value, not {n}: give the worst one, or use SEEDS"
+            )
+        if self.sampling is Sampling.SINGLE and n == 1 and self.standard_error is None:
+            raise ValueError("a single released run needs its standard error; without one use SEEDS")
+        errors = {
+            "standard_error": self.standard_error or 0.0,
+            "numerical_error": self.numerical_error,
+            "resolution": self.resolution,
+        }
+        for name, error in errors.items():
+            if error < 0:
+                raise ValueError(f"{name} {error} must be 0 or more")
+
+    def _refuse_strangers(self) -> None:
+        """Raises if an argument is given that has no meaning under this sampling."""
+        belongs = {
+            "clusters": (bool(self.clusters), Sampling.IMAGES),
+            "standard_error": (self.standard_error is not None, Sampling.SINGLE),
+            "covers_runs": (self.covers_runs, Sampling.SINGLE),
+            "numerical_error": (self.numerical_error != 0, Sampling.EXACT),
+            "resolution": (self.resolution != 0, Sampling.SEEDS),
+            "pooled": (self.pooled is not None, Sampling.SEEDS),
+        }
+        for name, (given, sampling) in belongs.items():
+            if given and self.sampling is not sampling:
+                raise ValueError(f"{name} belongs to {sampling} only, not to {self.sampling}: leave it out")
+
+    @property
+    def broken(self) -> str:
+        """Why no number may be taken from this, empty if one may."""
+        if self.failure:
+            return self.failure
+        for index, value in enumerate(self.values):
+            if not math.isfinite(value):
+                label = f" ({self.labels[index]})" if self.labels else ""
+                return f"value {index + 1} of {len(self.values)}{label} is {value}"
+        stated = (self.standard_error or 0.0, self.numerical_error, self.resolution)
+        if not all(math.isfinite(error) for error in stated):
+            return "a stated error or resolution is not finite"
+        return ""
+
+    @property
+    def unit(self) -> str:
+        """The noun for one independent unit of the evidence."""
+        if self.clusters:
+            return "source"
+        nouns = {
+            Sampling.SEEDS: "seed",
+            Sampling.IMAGES: "image",
+            Sampling.EXACT: "value",
+            Sampling.SINGLE: "run",
+        }
+        return nouns[self.sampling]
+
+    @property
+    def size(self) -> str:
+        """How many values there are, in words."""
+        if self.clusters:
+            return f"{count(len(self.values), 'image')} of {count(len(set(self.clusters)), 'source')}"
+        return count(len(self.values), self.unit)

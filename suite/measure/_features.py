@@ -1,0 +1,77 @@
+"""What counts as a feature map, and how it is cut into pieces that fit a processor's cache."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+CACHE_ELEMENTS = 1 << 18
+"""Values per piece on a CPU: a megabyte of float32, so that a chain of operations stays in the L2 cache."""
+DEVICE_ELEMENTS = 1 << 25
+"""Values per piece on an accelerator, where large pieces are what is fast."""
+
+
+def as_features(features: Tensor) -> Tensor:
+    """A checked feature map in working precision: float64 stays, every other float becomes float32.
+
+    Args:
+        features: ``[B, N, C]``, any floating-point type.
+
+    Returns:
+        The same values, contiguous and detached, float32 or float64.
+
+    Raises:
+        ValueError: the shape or the type is wrong, an axis is empty, or a value is NaN or infinite.
+    """
+    check_shape(features)
+    values = working(features)
+    if not bool(torch.isfinite(torch.stack(torch.aminmax(values))).all()):
+        raise ValueError("the features hold NaN or infinite values: find the image that causes them first")
+    return values
+
+
+def check_shape(features: Tensor) -> None:
+    """Refuse anything but a non-empty floating-point ``[images, tokens, channels]`` tensor.
+
+    Args:
+        features: the tensor to look at.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if features.ndim != 3 or not features.is_floating_point():
+        raise ValueError(
+            f"features must be a floating-point tensor [images, tokens, channels], "
+            f"not {str(features.dtype).removeprefix('torch.')} {list(features.shape)}: reshape or convert it"
+        )
+    if features.numel() == 0:
+        raise ValueError(f"features have an empty axis, {list(features.shape)}: pass at least one value")
+
+
+def working(features: Tensor) -> Tensor:
+    """The features in working precision, unchecked.
+
+    Args:
+        features: ``[B, N, C]``.
+
+    Returns:
+        Contiguous, detached, float64 if it was, else float32.
+    """
+    kind = torch.float64 if features.dtype == torch.float64 else torch.float32
+    return features.detach().to(kind).contiguous()
+
+
+def pieces(features: Tensor) -> Iterator[Tensor]:
+    """Cut a feature map along its images into pieces that are fast to work on.
+
+    Args:
+        features: ``[B, N, C]``.
+
+    Yields:
+        ``[b, N, C]`` views in order, ``b`` at least 1.
+    """
+    budget = CACHE_ELEMENTS if features.is_cpu else DEVICE_ELEMENTS
+    per_image = features.shape[1] * features.shape[2]
+    yield from features.split(max(1, budget // per_image))

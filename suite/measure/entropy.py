@@ -1,0 +1,240 @@
+"""Shannon entropy of the histogram of a token's channels, under three choices of range.
+
+A histogram needs a range, and the choice decides what is measured:
+
+* one range over all layers (as published): the entropy of a layer is then the logarithm of its scale;
+* a range per layer: free of the layer's scale, not of its outliers;
+* the token's own mean and standard deviation: free of both, so only the shape is left.
+
+Bins are those of ``numpy.histogram`` in float64: equal widths, closed below, the last one closed above as well.
+Values beyond the range count in the end bins: every token keeps all its channels, so its entropy stays comparable.
+
+References:
+    Distillation Dynamics, arXiv 2511.06848, and its released analysis (100 bins, range over all layers).
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from suite.measure._features import as_features, pieces
+from suite.measure._kernels import where_below
+from suite.measure.magnitude import token_moments
+
+Vector = NDArray[np.float64]
+Index = NDArray[np.int32]
+
+BINS = 100
+"""Bins of the published histogram."""
+SPAN = 4.0
+"""Half-width of the standardised range, in standard deviations.
+
+A Gaussian leaves 6e-5 of its values outside, so the end bins stay honest; a wider range would spend bins on nothing.
+"""
+
+
+def max_bits(channels: int, bins: int = BINS) -> float:
+    """The largest entropy a token can have: ``log2`` of the bins it can fill.
+
+    Args:
+        channels: ``C``, at least 1.
+        bins: number of bins, at least 1.
+
+    Returns:
+        ``log2(min(C, bins))`` bits; it is reached only if the filled bins hold equally many channels.
+
+    Raises:
+        ValueError: a count is below 1.
+    """
+    if min(channels, bins) < 1:
+        raise ValueError(f"channels and bins must be at least 1, not {channels} and {bins}")
+    return math.log2(min(channels, bins))
+
+
+def global_range(layers: Sequence[Tensor]) -> tuple[float, float]:
+    """Smallest and largest value over all layers, images, tokens and channels.
+
+    Args:
+        layers: one ``[B, N_l, C_l]`` per layer.
+
+    Returns:
+        (low, high), activation units.
+
+    Raises:
+        ValueError: there is no layer, or one is malformed, NaN or infinite.
+
+    References:
+        Distillation Dynamics, arXiv 2511.06848, released analysis (one range for the whole stack of layers).
+    """
+    if not layers:
+        raise ValueError("a global range needs at least one layer")
+    ends = [torch.aminmax(as_features(layer)) for layer in layers]
+    return min(float(low) for low, _ in ends), max(float(high) for _, high in ends)
+
+
+def token_entropy(features: Tensor, low: float, high: float, *, bins: int = BINS) -> Tensor:
+    """Entropy of each token's histogram over one explicit range.
+
+    Args:
+        features: ``[B, N, C]``.
+        low: lower end of the range, activation units.
+        high: upper end; equal ends are widened by one half each way, as numpy does.
+        bins: number of equal bins.
+
+    Returns:
+        ``[B, N]`` float64, bits, from 0 to ``max_bits(C, bins)``.
+
+    Raises:
+        ValueError: the features are malformed, NaN or infinite, or the range or the bins make no histogram.
+
+    References:
+        Distillation Dynamics, arXiv 2511.06848 (entropy; the published range is `global_range`).
+    """
+    values = as_features(features)
+    check_bins(bins)
+    ends = check_range(low, high)
+    return torch.cat([histogram_bits(piece, *ends, bins=bins) for piece in pieces(values)])
+
+
+def standardised_entropy(features: Tensor, *, bins: int = BINS) -> Tensor:
+    """Entropy of each token after it is brought to mean 0 and standard deviation 1.
+
+    The range is ``-SPAN .. SPAN``; what lies beyond counts in the end bins, so that one outlier cannot widen the bins
+    of the rest. Nothing is standardised in fact: each token's range is placed about its own mean instead.
+
+    Args:
+        features: ``[B, N, C]``.
+        bins: number of equal bins.
+
+    Returns:
+        ``[B, N]`` float64, bits; 0 for a constant token. Unchanged by any scale and offset of a token.
+
+    Raises:
+        ValueError: the features are malformed, NaN or infinite, or there are no bins.
+    """
+    values = as_features(features)
+    check_bins(bins)
+    return torch.cat(
+        [histogram_bits(piece, *standard_range(*token_moments(piece)), bins=bins) for piece in pieces(values)]
+    )
+
+
+def check_bins(bins: int) -> None:
+    """Refuse a histogram without bins.
+
+    Args:
+        bins: number of bins.
+
+    Raises:
+        ValueError: it is below 1.
+    """
+    if bins < 1:
+        raise ValueError(f"a histogram needs at least 1 bin, not {bins}")
+
+
+def check_range(low: float, high: float) -> tuple[float, float]:
+    """A usable range: equal ends are widened by one half each way, as numpy does.
+
+    Args:
+        low: lower end.
+        high: upper end.
+
+    Returns:
+        (low, high) with ``low < high``.
+
+    Raises:
+        ValueError: the range is reversed or not finite.
+    """
+    if not (math.isfinite(low) and math.isfinite(high) and low <= high):
+        raise ValueError(f"a histogram range must be finite and ascending, not ({low}, {high})")
+    return (low, high) if low < high else (low - 0.5, high + 0.5)
+
+
+def standard_range(mean: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
+    """Each token's mean less and plus ``SPAN`` standard deviations; one half each way for a constant token.
+
+    Args:
+        mean: ``[B, N]`` float64, mean of each token.
+        deviation: ``[B, N]`` float64, its standard deviation.
+
+    Returns:
+        Two ``[B, N, 1]`` float64 tensors, the first below the second.
+    """
+    reach = torch.where(deviation > 0, SPAN * deviation, 0.5)
+    return (mean - reach)[..., None], (mean + reach)[..., None]
+
+
+def histogram_bits(values: Tensor, low: float | Tensor, high: float | Tensor, *, bins: int) -> Tensor:
+    """Entropy of each token's histogram; the range may differ from token to token.
+
+    Args:
+        values: checked features ``[B, N, C]``, float32 or float64.
+        low: lower end, a number or ``[B, N, 1]`` float64.
+        high: upper end, likewise, above ``low``.
+        bins: number of bins.
+
+    Returns:
+        ``[B, N]`` float64, bits.
+    """
+    images, tokens, channels = values.shape
+    index = _bin_index(values, low, high, bins)
+    first = torch.arange(0, images * tokens * bins, bins, dtype=torch.int32, device=values.device)
+    index += first.view(images, tokens, 1)
+    counts = torch.bincount(index.view(-1), minlength=images * tokens * bins)
+    # H = log2 C - 1/C sum_b n_b log2 n_b; the counts are small whole numbers, so n log2 n comes from a table.
+    filled = _n_log2_n(channels, values.device).index_select(0, counts).view(images, tokens, bins).sum(dim=2)
+    return (math.log2(channels) - filled / channels).clamp_(min=0)
+
+
+@cache
+def _n_log2_n(largest: int, device: torch.device) -> Tensor:
+    """The table of n log2 n for n = 0 .. largest, float64."""
+    with torch.inference_mode(mode=False):
+        number = torch.arange(largest + 1, dtype=torch.float64, device=device)
+        return torch.xlogy(number, number) / math.log(2)
+
+
+def _bin_index(values: Tensor, low: float | Tensor, high: float | Tensor, bins: int) -> Tensor:
+    """Bin of every value, ``[B, N, C]`` int32.
+
+    The position is computed in the type of the values, a hair too high: only a value that lands within twice that hair
+    above an edge can be in doubt, and those few are settled in float64 against the edges as numpy computes them.
+    """
+    per_unit = bins / (high - low)
+    # Bounds the rounding of position: of the end (|low| per_unit eps), of the difference and of the product (bins eps each).
+    hair = 4 * torch.finfo(values.dtype).eps * (bins + per_unit * (abs(low) + abs(high)))
+    margin = 0.25  # keeps clipped values in the end bins and away from every edge
+    position = (values - _to(low - hair / per_unit, values)).mul_(_to(per_unit, values))
+    index = position.clamp_(margin, bins - margin).int()
+    doubtful = where_below(position.frac_(), _to(2 * hair, values))
+    if len(doubtful):
+        flat = index.view(-1)
+        token = doubtful // values.shape[2]
+        settled = _settle(
+            values.view(-1)[doubtful].cpu().numpy().astype(np.float64),
+            flat[doubtful].cpu().numpy(),
+            *(end.view(-1)[token].cpu().numpy() if isinstance(end, Tensor) else end for end in (low, high)),
+            bins=bins,
+        )
+        flat[doubtful] = torch.from_numpy(settled).to(flat.device)
+    return index
+
+
+def _settle(values: Vector, index: Index, low: Vector | float, high: Vector | float, *, bins: int) -> Index:
+    """Move values to the bin below or above where the edges, as numpy computes them, say so; arrays ``[M]``."""
+    step = (high - low) / bins
+    below = (values < index * step + low) & (index > 0)
+    above = (values >= (index + 1) * step + low) & (index < bins - 1)
+    return index - below.astype(np.int32) + above
+
+
+def _to(number: float | Tensor, values: Tensor) -> float | Tensor:
+    """A number as it is, a tensor in the type of the values."""
+    return number.to(values.dtype) if isinstance(number, Tensor) else number

@@ -1,0 +1,81 @@
+"""How large activations are: the one number behind intensity and global-range entropy.
+
+References:
+    Distillation Dynamics, arXiv 2511.06848, M_l = mean |A_l|.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from suite.measure._features import as_features
+
+
+def magnitude(features: Tensor) -> Tensor:
+    """Mean absolute activation of each image.
+
+    Args:
+        features: ``[B, N, C]``.
+
+    Returns:
+        ``[B]`` float64, in activation units, at least 0.
+
+    References:
+        Distillation Dynamics, arXiv 2511.06848 (activation magnitude).
+    """
+    return mean_absolute(as_features(features))
+
+
+def scale(features: Tensor) -> Tensor:
+    """Root mean square of each image about its own mean over tokens and channels.
+
+    Args:
+        features: ``[B, N, C]``.
+
+    Returns:
+        ``[B]`` float64, in activation units, at least 0. Unlike the magnitude it ignores a common offset.
+    """
+    return rms_about_mean(*token_moments(as_features(features)))
+
+
+def mean_absolute(values: Tensor) -> Tensor:
+    """`magnitude` without checks.
+
+    Args:
+        values: checked features ``[B, N, C]``.
+
+    Returns:
+        ``[B]`` float64.
+    """
+    return values.abs().mean(dim=2).mean(dim=1, dtype=torch.float64)
+
+
+def token_moments(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of each token over its channels.
+
+    Args:
+        values: checked features ``[B, N, C]``.
+
+    Returns:
+        Two ``[B, N]`` float64 tensors; the deviation divides by ``C``.
+    """
+    mean = values.mean(dim=2, keepdim=True)
+    length = torch.linalg.vector_norm(values - mean, dim=2)
+    return mean[..., 0].double(), length.double() / math.sqrt(values.shape[2])
+
+
+def rms_about_mean(mean: Tensor, deviation: Tensor) -> Tensor:
+    """`scale` from the moments of the tokens.
+
+    Args:
+        mean: ``[B, N]`` mean of each token.
+        deviation: ``[B, N]`` standard deviation of each token.
+
+    Returns:
+        ``[B]`` float64.
+    """
+    between = mean - mean.mean(dim=1, keepdim=True)
+    return (deviation.square() + between.square()).mean(dim=1).sqrt()

@@ -1,0 +1,136 @@
+"""Features for which a finding must fail: what a control needs to be one.
+
+Every generator of random numbers is passed in and lives on the CPU, so the draws are the same on every device.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from suite.measure._features import CACHE_ELEMENTS, as_features
+from suite.measure._kernels import reorder_channels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class MatchedGaussian:
+    """Images of i.i.d. Gaussian tokens with a given second-moment spectrum: one covariance for all, so no rotation.
+
+    Any gap between per-image and shared rank that these images show as well does not come from images using different
+    directions. Tokens are given in the eigenbasis, which ranks and overlaps do not depend on. Nothing is stored: every
+    pass over the images draws the same numbers again.
+
+    References:
+        The control for Encoding Mismatch, arXiv 2511.15572 (per-image against shared-basis ranks).
+    """
+
+    def __init__(
+        self,
+        spectrum: Tensor,
+        *,
+        images: int,
+        tokens: int,
+        generator: torch.Generator,
+    ) -> None:
+        """Fix the images.
+
+        Args:
+            spectrum: ``[C]`` mean energy of a token along each direction, at least 0, on the device to compute on.
+            images: how many.
+            tokens: per image.
+            generator: on the CPU; gives the seed, one draw.
+        """
+        self._scale = spectrum.double().sqrt().float()
+        self._images = images
+        self._tokens = tokens
+        self._seed = int(torch.randint(2**62, (), generator=generator))
+
+    def __iter__(self) -> Iterator[Tensor]:
+        """Draw the images.
+
+        Yields:
+            ``[b, N, C]`` float32, on the device of the spectrum.
+        """
+        generator = torch.Generator().manual_seed(self._seed)
+        channels = len(self._scale)
+        at_once = max(1, CACHE_ELEMENTS // (self._tokens * channels))
+        for first in range(0, self._images, at_once):
+            shape = (min(at_once, self._images - first), self._tokens, channels)
+            yield torch.randn(shape, generator=generator).to(self._scale.device) * self._scale
+
+
+def permutation(channels: int, *, generator: torch.Generator) -> Tensor:
+    """A random order of channels.
+
+    Args:
+        channels: ``C``.
+        generator: on the CPU.
+
+    Returns:
+        ``[C]`` int64 on the CPU.
+    """
+    return torch.randperm(channels, generator=generator)
+
+
+def permute_channels(features: Tensor, order: Tensor) -> Tensor:
+    """The same tokens with their channels in another order: nothing a network computes would notice.
+
+    Args:
+        features: ``[B, N, C]``.
+        order: ``[C]`` from `permutation`.
+
+    Returns:
+        ``[B, N, C]`` in working precision.
+    """
+    return reorder_channels(as_features(features), order)
+
+
+def white(images: int, tokens: int, channels: int, *, generator: torch.Generator) -> Tensor:
+    """Independent standard Gaussian values: every channel in equal use.
+
+    Args:
+        images: ``B``.
+        tokens: ``N``.
+        channels: ``C``.
+        generator: on the CPU.
+
+    Returns:
+        ``[B, N, C]`` float32.
+    """
+    return torch.randn(images, tokens, channels, generator=generator)
+
+
+def one_hot(images: int, tokens: int, channels: int, *, generator: torch.Generator) -> Tensor:
+    """Tokens with a single live channel each, drawn uniformly: the narrowest possible use of channels.
+
+    Args:
+        images: ``B``.
+        tokens: ``N``.
+        channels: ``C``.
+        generator: on the CPU.
+
+    Returns:
+        ``[B, N, C]`` float32 of zeros and ones.
+    """
+    live = torch.randint(channels, (images, tokens), generator=generator)
+    return torch.nn.functional.one_hot(live, channels).float()
+
+
+def rank_one(images: int, tokens: int, channels: int, *, generator: torch.Generator) -> Tensor:
+    """Multiples of one random Gaussian direction: a single dimension for all tokens of all images.
+
+    Args:
+        images: ``B``.
+        tokens: ``N``.
+        channels: ``C``.
+        generator: on the CPU.
+
+    Returns:
+        ``[B, N, C]`` float32.
+    """
+    direction = torch.randn(channels, generator=generator)
+    return torch.randn(images, tokens, 1, generator=generator) * direction

@@ -1,0 +1,268 @@
+"""Every measurement of every layer in one forward pass, over any number of images.
+
+Batches go in, arrays come out. Memory does not grow with the number of images beyond a few numbers per image: the
+features of layers that need a second look (a basis shared by all images is known only at the end) wait on disk.
+
+Results do not depend on how the images are cut into batches, with one exception, the ranges of the histograms: they
+come from the first images of the first batch, at most `calibrate` of them (the published range is that of one batch of
+32). Later values beyond a range count in its end bins, and their share is reported.
+
+References:
+    Distillation Dynamics, arXiv 2511.06848 (spectrum, intensity, entropy, magnitude over layers).
+    Encoding Mismatch, arXiv 2511.15572 (per-image and shared ranks, spectral energy pattern).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from suite.measure._deep import second_look
+from suite.measure._features import check_shape, working
+from suite.measure._layer import PER_IMAGE, Deep, LayerTally
+from suite.measure._spill import Spill
+from suite.measure._workers import Workers
+from suite.measure.energy_pattern import PatternSum
+from suite.measure.entropy import check_range
+from suite.measure.nulls import permutation
+
+Extremes = tuple[Tensor, Tensor]
+
+
+class LayerStream:
+    """Accumulates the measurements of a network's layers; use it as a context manager.
+
+    >>> with LayerStream(generator=generator, spill=folder) as stream:
+    ...     for batch in batches:
+    ...         stream.update(features_of(batch))
+    ...     arrays = stream.finish()
+    """
+
+    def __init__(
+        self,
+        *,
+        generator: torch.Generator,
+        spill: Path,
+        deep: Collection[int] | None = None,
+        calibrate: int = 32,
+    ) -> None:
+        """Set up; nothing is written before the first batch.
+
+        Args:
+            generator: on the CPU; gives channel permutations, null images, token halves and pairs of images.
+                Equal seeds and images give equal arrays.
+            spill: existing folder for temporary files: 4 bytes per feature value and deep layer.
+            deep: layers that get a second look, counted from 0; the last one by default.
+            calibrate: images of the first batch whose values set the histogram ranges, at least 1.
+
+        Raises:
+            ValueError: the generator is not on the CPU, the folder does not exist, or `calibrate` is below 1.
+        """
+        if generator.device.type != "cpu":
+            raise ValueError("pass a generator on the CPU, so that its draws are the same on every device")
+        if not spill.is_dir():
+            raise ValueError(f"the folder for temporary files does not exist: create {spill}")
+        if calibrate < 1:
+            raise ValueError(f"histogram ranges need at least 1 image, not {calibrate}")
+        self._generator = generator
+        self._parent = spill
+        self._wanted = deep
+        self._calibrate = calibrate
+        self._tallies: list[LayerTally] = []
+        self._images = 0
+        self._state = "open"
+        self._folder: TemporaryDirectory[str] | None = None
+        self._workers: Workers | None = None
+
+    def update(self, layers: Sequence[Tensor]) -> None:
+        """Measure a batch.
+
+        Args:
+            layers: one ``[B, N_l, C_l]`` per layer, the same images in each; any device and floating-point type.
+                ``N_l`` and ``C_l`` may differ between layers, not between batches.
+
+        Raises:
+            ValueError: a value is NaN or infinite (the layer and the image are named), a shape does not fit, or the
+                stream is closed. Nothing can be added to or read from a stream after an error.
+        """
+        self._require_open()
+        try:
+            self._check(layers)
+            workers = self._start(layers)
+            extremes = list(workers.map(_extremes, layers))
+            self._require_finite(extremes)
+            if not self._tallies:
+                self._begin(layers, extremes)
+            tasks = zip(self._tallies, layers, extremes, strict=True)
+            for _ in workers.map(lambda task: task[0].add(task[1], *task[2]), tasks):
+                pass
+        except BaseException:
+            self._state = "interrupted by an error"
+            raise
+        self._images += len(layers[0])
+
+    def finish(self) -> dict[str, NDArray[np.generic]]:
+        """Take the second look, remove the temporary files and hand over the results.
+
+        ``I`` images, ``L`` layers; float64 unless said otherwise; ``LL`` is the layer in two digits.
+
+        * ``[L, I]``: magnitude, scale, intensity, entropy_global, entropy_layer, entropy_standardised (bits),
+          dc_share, flatness, flatness_permuted, low_pass, low_pass_permuted, participation.
+        * ``[L]``: clipped_share; tokens and channels (int64). ``[L, I, 4]`` int64: svd_dims at 80/90/95/99 %.
+        * per layer: amplitude.LL and amplitude_permuted.LL ``[C]``; pooled.LL ``[I, C]`` float32, the mean token.
+        * per deep layer, ``[I, 4]`` int64: shared_dims.LL, shared_dims_centred.LL, null_svd_dims.LL,
+          null_shared_dims.LL; ``[C]``: shared_spectrum.LL, captured.LL, sep_curve.LL, sep_sorted.LL,
+          sep_curve_permuted.LL (all-zero tokens left out); ``[I]``: angles_cross.LL and angles_split.LL, the mean
+          squared cosine over as many directions as the median image needs for 90 % of its energy (rounded up, at most
+          half the tokens).
+
+        Returns:
+            Arrays by name.
+
+        Raises:
+            ValueError: the stream saw no images, a deep layer saw fewer than 2, or it was closed or interrupted.
+        """
+        self._require_open()
+        if not self._images or self._workers is None:
+            raise ValueError("the stream saw no images: call update first")
+        try:
+            if self._images < 2 and any(tally.deep is not None for tally in self._tallies):
+                raise ValueError("a deep layer compares images: pass at least 2, or deep=()")
+            arrays = self._over_layers()
+            for number, tally in enumerate(self._tallies):
+                named = dict(zip(("amplitude", "amplitude_permuted"), tally.amplitude(), strict=True))
+                named["pooled"] = tally.pooled()
+                if tally.deep is not None:
+                    named |= second_look(tally, generator=self._generator, workers=self._workers)
+                arrays |= {f"{name}.{number:02d}": values for name, values in named.items()}
+        finally:
+            self.close()
+        return arrays
+
+    def close(self) -> None:
+        """Remove the temporary files; safe to call at any time, and again."""
+        if self._state == "open":
+            self._state = "closed"
+        for tally in self._tallies:
+            if tally.deep is not None:
+                tally.deep.spill.close()
+        if self._folder is not None:
+            self._folder.cleanup()
+        if self._workers is not None:
+            self._workers.close()
+
+    def __enter__(self) -> LayerStream:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _require_open(self) -> None:
+        if self._state != "open":
+            raise ValueError(f"this stream was {self._state}: start a new one from the first image")
+
+    def _check(self, layers: Sequence[Tensor]) -> None:
+        """Refuse layers whose shapes do not fit each other or the batches before."""
+        if not layers:
+            raise ValueError("a batch needs at least one layer")
+        for number, layer in enumerate(layers):
+            try:
+                check_shape(layer)
+            except ValueError as error:
+                raise ValueError(f"layer {number}: {error}") from None
+            if layer.shape[0] != layers[0].shape[0]:
+                raise ValueError(
+                    f"layer {number} holds {len(layer)} images, layer 0 {len(layers[0])}: pass the same images"
+                )
+            if min(layer.shape[1:]) < 2:
+                raise ValueError(
+                    f"layer {number} has {layer.shape[1]} tokens of {layer.shape[2]} channels, "
+                    "and every measurement needs at least 2 of each: leave it out"
+                )
+        before = [(tally.tokens, tally.channels) for tally in self._tallies]
+        now = [(layer.shape[1], layer.shape[2]) for layer in layers]
+        if before and before != now:
+            raise ValueError(
+                f"[tokens, channels] of the layers changed from {before} to {now}: use one stream each"
+            )
+
+    def _require_finite(self, extremes: list[Extremes]) -> None:
+        for number, (low, high) in enumerate(extremes):
+            broken = ~(torch.isfinite(low) & torch.isfinite(high))
+            if bool(broken.any()):
+                image = self._images + int(broken.int().argmax())
+                raise ValueError(
+                    f"layer {number}, image {image}: a feature is NaN or infinite, check the model's input"
+                )
+
+    def _start(self, layers: Sequence[Tensor]) -> Workers:
+        """The threads, as many as torch uses; on an accelerator its own parallelism is enough."""
+        if self._workers is None:
+            self._workers = Workers(torch.get_num_threads() if layers[0].is_cpu else 1)
+        return self._workers
+
+    def _begin(self, layers: Sequence[Tensor], extremes: list[Extremes]) -> None:
+        """Set histogram ranges and channel permutations, and make room on disk."""
+        deep = _deep_layers(self._wanted, len(layers))
+        self._folder = TemporaryDirectory(prefix="features-", dir=self._parent)
+        ranges = [
+            (float(low[: self._calibrate].min()), float(high[: self._calibrate].max()))
+            for low, high in extremes
+        ]
+        over_layers = check_range(min(low for low, _ in ranges), max(high for _, high in ranges))
+        for number, layer in enumerate(layers):
+            tokens, channels = layer.shape[1:]
+            self._tallies.append(
+                LayerTally(
+                    tokens,
+                    channels,
+                    order=permutation(channels, generator=self._generator),
+                    over_layers=over_layers,
+                    over_layer=check_range(*ranges[number]),
+                    deep=_make_room(Path(self._folder.name), number, layer) if number in deep else None,
+                )
+            )
+
+    def _over_layers(self) -> dict[str, NDArray[np.generic]]:
+        per_image = np.stack([tally.per_image() for tally in self._tallies], axis=1)
+        arrays: dict[str, NDArray[np.generic]] = dict(zip(PER_IMAGE, per_image, strict=True))
+        arrays["svd_dims"] = np.stack([tally.dims() for tally in self._tallies])
+        arrays["clipped_share"] = np.array([tally.clipped_share() for tally in self._tallies])
+        arrays["tokens"] = np.array([tally.tokens for tally in self._tallies])
+        arrays["channels"] = np.array([tally.channels for tally in self._tallies])
+        return arrays
+
+
+def _extremes(layer: Tensor) -> Extremes:
+    """Smallest and largest value of each image, NaN where one is NaN."""
+    values = layer.detach()
+    return values.amin(dim=(1, 2)), values.amax(dim=(1, 2))
+
+
+def _deep_layers(wanted: Collection[int] | None, layers: int) -> set[int]:
+    deep = {layers - 1} if wanted is None else set(wanted)
+    if not deep <= set(range(layers)):
+        raise ValueError(f"deep layers must lie between 0 and {layers - 1}, not {sorted(deep)}")
+    return deep
+
+
+def _make_room(folder: Path, number: int, layer: Tensor) -> Deep:
+    tokens, channels = layer.shape[1:]
+    spill = Spill(
+        folder / f"layer-{number:02d}",
+        tokens=tokens,
+        channels=channels,
+        kind=working(layer[:1]).dtype,
+        device=layer.device,
+    )
+    patterns = (PatternSum(channels, layer.device, ordered=ordered) for ordered in (True, True, False))
+    return Deep(spill, *patterns)

@@ -1,0 +1,101 @@
+"""The words in which an assessment is told, shared by terminal, README, MLflow and pytest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from suite.judge import Sampling
+from suite.run.progress import duration
+from suite.show.numbers import interval_text, number, plural, with_unit
+from suite.show.runs import seconds_per_seed
+
+if TYPE_CHECKING:
+    from suite.assess import Assessment
+    from suite.claim import Claim, Criterion
+    from suite.claim.schema import Published
+    from suite.judge import ControlJudgement
+
+
+def papers(claim: Claim) -> str:
+    """Who says so: titles with arXiv numbers."""
+    return "; ".join(f"{paper.title} (arXiv:{paper.arxiv}{paper.version})" for paper in claim.papers)
+
+
+def published_text(published: Published, unit: str = "") -> str:
+    """What a paper prints, in its words or as a number."""
+    if published.text or published.value is None:
+        return published.text or "-"
+    return with_unit(number(published.value), unit)
+
+
+def published(criterion: Criterion) -> str:
+    """What the papers print, each text once."""
+    texts = dict.fromkeys(published_text(entry, criterion.quantity.unit) for entry in criterion.published)
+    return "; ".join(texts) or "-"
+
+
+def published_value(criterion: Criterion) -> float | None:
+    """The first printed number, or None where only words or figures were printed."""
+    return next((entry.value for entry in criterion.published if entry.value is not None), None)
+
+
+def measured(assessment: Assessment) -> str:
+    """Estimate and interval with the unit."""
+    return interval_text(assessment.judgement.interval, assessment.criterion.quantity.unit)
+
+
+def size(assessment: Assessment) -> str:
+    """How many seeds, images or values were measured; empty if none."""
+    observed = assessment.observed
+    return observed.size if observed is not None and observed.values else ""
+
+
+def claimed(assessment: Assessment) -> str:
+    """The region that was judged."""
+    return assessment.judgement.region.describe(assessment.criterion.quantity.unit)
+
+
+def control(judged: ControlJudgement, unit: str) -> str:
+    """``"untrained: 0.022 [0.019, 0.024] bits, outside"``."""
+    if judged.interval is None:
+        return f"{judged.name}: {judged.holds}"
+    return f"{judged.name}: {interval_text(judged.interval, unit)}, {judged.holds}"
+
+
+def controls(assessment: Assessment) -> list[str]:
+    """Every control with where it lies; why there is none, where there is none."""
+    unit = assessment.criterion.quantity.unit
+    found = [control(judged, unit) for judged in assessment.judgement.controls]
+    if found:
+        return found
+    return ["none needed (exact)" if assessment.criterion.control_free else "none"]
+
+
+def registered(assessment: Assessment) -> str:
+    """A mark where the verdict departs from the registered one; empty where it does not."""
+    if not assessment.departs or assessment.expected is None:
+        return ""
+    return f"NOT as registered: {assessment.expected.verdict}"
+
+
+def outlook(assessment: Assessment) -> str:
+    """What it would take to settle an open question, and what that costs; empty if nothing is open."""
+    more, observed = assessment.judgement.more, assessment.observed
+    if more is None or observed is None:
+        return ""
+    text = f"about {plural(more, f'more {observed.unit}')}"
+    if observed.sampling is not Sampling.SEEDS:
+        return text
+    seconds = seconds_per_seed(assessment)
+    return f"{text}, {duration(more * seconds)} of computing" if seconds else text
+
+
+def sentence(assessment: Assessment) -> str:
+    """A verdict in one readable line, for a failure message or a log."""
+    departs = registered(assessment)
+    printed = published(assessment.criterion)
+    return (
+        f"{assessment.name}: {assessment.verdict}{f' ({departs})' if departs else ''}. "
+        f"{assessment.criterion.sentence} {assessment.judgement.reason}"
+        + (f" Published: {printed}." if printed != "-" else "")
+    )

@@ -1,0 +1,145 @@
+"""What would be computed (the dry run) and what is claimed (the list), in the terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from suite.run.progress import duration
+from suite.show import describe
+from suite.show.numbers import plural
+from suite.show.runs import group_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rich.console import Console
+
+    from suite.claim import Claim
+    from suite.profile import Profile
+    from suite.run.plan import Plan, Step
+
+STATES = ("done", "missing", "partial", "failed", "damaged")
+
+
+@dataclass
+class _Group:
+    """Cells that differ by their seed alone."""
+
+    study: str
+    name: str
+    steps: list[Step] = field(default_factory=list)
+
+    @property
+    def seeds(self) -> str:
+        return _ranges(sorted({step.cell.seed for step in self.steps}))
+
+    @property
+    def states(self) -> str:
+        counts = Counter(step.state.word for step in self.steps)
+        known = [f"{word} {counts.pop(word)}" for word in STATES if counts[word]]
+        return ", ".join([*known, *(f"{word} {count}" for word, count in counts.items())])
+
+    @property
+    def feeds(self) -> str:
+        """Claims with the number of their criteria that stand on these cells."""
+        names = {name for step in self.steps for name in step.feeds}
+        counts = Counter(name.partition(".")[0] for name in sorted(names))
+        return ", ".join(f"{claim} ({count})" for claim, count in counts.items())
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """``[0, 1, 2, 5]`` -> ``"0-2, 5"``."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+
+
+def _groups(steps: Iterable[Step]) -> list[_Group]:
+    groups: dict[tuple[str, str], _Group] = {}
+    for step in steps:
+        key = (step.cell.study, group_of(str(step.cell)))
+        groups.setdefault(key, _Group(*key)).steps.append(step)
+    studies = list(
+        dict.fromkeys(group.study for group in groups.values())
+    )  # as they first come up: needs first
+    return sorted(groups.values(), key=lambda group: studies.index(group.study))
+
+
+def print_plan(
+    plan: Plan, profile: Profile, seconds: float | None, console: Console, *, failures: bool = False
+) -> None:
+    """Print which cells the claims need, which are on disk, and what the rest will take.
+
+    Args:
+        plan: cells in order, shared ones once.
+        profile: the scale it was made for.
+        seconds: estimated time of what is to run; None where no cell of its kind was ever timed.
+        console: where to.
+        failures: print every failed or damaged cell with its reason, not the number alone.
+    """
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("study", "cells", "seeds", "state", "to run", "feeds (criteria)"):
+        table.add_column(column, justify="right" if column == "to run" else "left", overflow="fold")
+    for group in _groups(plan.steps):
+        to_run = sum(step.run for step in group.steps)
+        cells = (group.study, group.name, group.seeds, group.states, str(to_run or "-"), group.feeds)
+        table.add_row(*(Text(cell) for cell in cells))
+    console.print(Text(f"profile {profile.name} ({profile.scope}): {profile.summary}", style="bold"))
+    console.print(table)
+    console.print(Text(_total(plan, seconds)))
+    for name, reason in plan.impossible:
+        console.print(Text(f"cannot be asked at {profile.name}: {name}: {reason}"))
+    _print_failures(plan, console, failures=failures)
+
+
+def _total(plan: Plan, seconds: float | None) -> str:
+    counts = Counter(step.state.word for step in plan.steps)
+    states = ", ".join(f"{count} {word}" for word, count in counts.items())
+    total = plural(len(plan.steps), "cell") + (f" ({states})" if states else "")
+    to_run = len(plan.to_run)
+    if not to_run:
+        return f"{total}; nothing to compute"
+    time = (
+        f"about {duration(seconds)}"
+        if seconds is not None
+        else "time unknown until one of each study was computed"
+    )
+    return f"{total}; {to_run} to compute, {time}"
+
+
+def _print_failures(plan: Plan, console: Console, *, failures: bool) -> None:
+    bad = [step for step in plan.steps if step.state.word in ("failed", "damaged")]
+    if bad and not failures:
+        text = f"{plural(len(bad), 'cell')} failed or damaged: python -m suite status tells why"
+        console.print(Text(text, style="bold"))
+    for step in bad if failures else ():
+        console.print(Text(f"{step.state.word}: {step.cell} ({step.cell.key}): {step.state.detail}"))
+
+
+def print_claims(claims: Iterable[Claim], console: Console) -> None:
+    """Print every claim with its papers, its criteria, and where each is printed."""
+    for claim in claims:
+        console.print(Text(f"{claim.key}: {claim.sentence}", style="bold"))
+        console.print(Text(f"{describe.papers(claim)}; {claim.where}", style="dim"))
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for column in ("criterion", "says", "claimed", "published"):
+            table.add_column(column, overflow="fold")
+        for criterion in claim.criteria:
+            unit = criterion.quantity.unit
+            printed = "\n".join(
+                f"{describe.published_text(entry, unit)} ({entry.paper.key}, {entry.where})"
+                for entry in criterion.published
+            )
+            cells = (criterion.key, criterion.sentence, criterion.region.describe(unit), printed or "-")
+            table.add_row(*(Text(cell) for cell in cells))
+        console.print(table)

@@ -1,0 +1,95 @@
+"""Verdicts as a Markdown table, and where it goes in a README."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from suite.errors import SuiteError
+from suite.evidence.runtime import commit
+from suite.show import describe
+from suite.show.files import replace_text
+from suite.show.marks import marked
+from suite.show.numbers import plural
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from suite.assess import Assessment
+
+MARKER = "verdicts"
+_COLUMNS = ("claim", "what is said", "published", "measured [95 %]", "control", "verdict")
+
+
+def _cell(text: str) -> str:
+    """Text that stays within its cell of a table."""
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", "<br>")
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(_cell(cell) for cell in cells)} |"
+
+
+def _verdict(assessment: Assessment) -> str:
+    departs = describe.registered(assessment)
+    return f"**{marked(assessment.verdict)}**" + (f" ({departs})" if departs else "")
+
+
+def as_markdown(assessments: Sequence[Assessment]) -> str:
+    """One row a criterion, and below it one line a profile that says what the table stands on."""
+    rows = [_row(_COLUMNS), _row(["---"] * len(_COLUMNS))]
+    for assessment in assessments:
+        said = f"{assessment.criterion.sentence} ({describe.claimed(assessment)})"
+        rows.append(
+            _row(
+                [
+                    f"{assessment.claim.key}\n{assessment.criterion.key}",
+                    said,
+                    describe.published(assessment.criterion),
+                    describe.measured(assessment),
+                    "\n".join(describe.controls(assessment)),
+                    _verdict(assessment),
+                ]
+            )
+        )
+    return "\n".join([*rows, "", *_footnotes(assessments)]) + "\n"
+
+
+def _footnotes(assessments: Sequence[Assessment]) -> list[str]:
+    today = datetime.now(UTC).date().isoformat()
+    lines = []
+    for profile in {assessment.profile.name: assessment.profile for assessment in assessments}.values():
+        differs = "; ".join(f"{entry.what}: {entry.ours}, not {entry.paper}" for entry in profile.deviations)
+        parts = [
+            f"Profile `{profile.name}` ({profile.scope})",
+            plural(len(profile.seeds), "seed"),
+            f"commit {commit()[:12]}",
+            today,
+            *([f"changed: {', '.join(profile.modified)}"] if profile.modified else []),
+            *([f"differs from the papers in {differs}"] if differs else []),
+        ]
+        lines.append(f"{', '.join(parts)}.")
+    return lines
+
+
+def update_readme(path: Path, text: str, *, marker: str = MARKER) -> None:
+    """Replace what stands between ``<!-- MARKER:begin -->`` and ``<!-- MARKER:end -->``.
+
+    Args:
+        path: the file.
+        text: what shall stand there.
+        marker: the markers' name.
+
+    Raises:
+        SuiteError: the file is not there, or does not hold each marker once and in this order.
+    """
+    begin, end = f"<!-- {marker}:begin -->", f"<!-- {marker}:end -->"
+    try:
+        old = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SuiteError(f"{path} does not exist: give a file with the lines {begin} and {end}") from None
+    if old.count(begin) != 1 or old.count(end) != 1 or old.index(begin) > old.index(end):
+        raise SuiteError(f"{path} must hold the lines {begin} and {end} once each, in this order")
+    head, rest = old.split(begin)
+    replace_text(path, f"{head}{begin}\n{text.strip()}\n{end}{rest.split(end)[1]}")

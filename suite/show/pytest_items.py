@@ -1,0 +1,160 @@
+"""What pytest collects from a claim: one item a criterion. Imported only where claims are judged."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from suite import profile
+from suite.assess import Evidence, assess_claim
+from suite.claim import Claim
+from suite.errors import SuiteError
+from suite.evidence.runtime import resolve_device
+from suite.evidence.store import Store
+from suite.judge import Verdict
+from suite.show import describe
+from suite.show.marks import MARKS
+from suite.show.numbers import finite
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from _pytest._code.code import ExceptionInfo, TerminalRepr
+
+    from suite.assess import Assessment
+    from suite.claim import Criterion
+
+_EVIDENCE = pytest.StashKey[Evidence]()
+
+
+class Departure(Exception):  # noqa: N818 - a finding about a verdict, not a fault
+    """A verdict that fails the session; the message is the whole report."""
+
+
+def evidence_of(config: pytest.Config) -> Evidence:
+    """The evidence the options name, opened once a run.
+
+    Raises:
+        pytest.UsageError: the profile or the device is not there.
+    """
+    if _EVIDENCE not in config.stash:
+        options = config.option
+        try:
+            chosen = profile.load(
+                options.claims_profile,
+                device=resolve_device(options.claims_device),
+                released=tuple(Path(folder) for folder in options.claims_released or ()),
+            )
+            if options.claims_seeds is not None:
+                chosen = chosen.with_seeds(options.claims_seeds)
+        except ValueError as error:  # SuiteError is one
+            raise pytest.UsageError(str(error)) from None
+        root = config.invocation_params.dir / options.evidence
+        config.stash[_EVIDENCE] = Evidence(chosen, Store(root))
+    return config.stash[_EVIDENCE]
+
+
+class ClaimFile(pytest.File):
+    """A module that defines ``CLAIM``; its criteria are judged together, whichever of them are selected."""
+
+    _judged: dict[str, Assessment] | None = None
+
+    def claim(self) -> Claim | None:
+        """The module's claim; None for a module that defines none.
+
+        Raises:
+            CollectError: the module cannot be imported, or is another one of the same name.
+        """
+        root = str(self.path.parents[1])
+        if root not in sys.path:
+            sys.path.insert(0, root)
+        name = f"{self.path.parent.name}.{self.path.stem}"
+        try:
+            module = import_module(name)
+        except (ImportError, SuiteError) as error:
+            raise self.CollectError(f"cannot import {name}: {error}") from error
+        if Path(module.__file__ or "").resolve() != self.path.resolve():
+            raise self.CollectError(
+                f"{name} was imported from {module.__file__}: run from one project at a time"
+            )
+        claim = getattr(module, "CLAIM", None)
+        return claim if isinstance(claim, Claim) else None
+
+    def collect(self) -> Iterator[CriterionItem]:
+        """One item for every criterion that can be asked at the profile."""
+        claim = self.claim()
+        scale = evidence_of(self.config).profile.name
+        for criterion in claim.criteria if claim else ():
+            if criterion.asked_at(scale):
+                yield CriterionItem.from_parent(self, name=criterion.key, criterion=criterion)
+
+    def judged(self, key: str) -> Assessment:
+        """One criterion's assessment; the first call judges all, since they share one error rate."""
+        if self._judged is None:
+            claim = self.claim()
+            assert claim is not None
+            assessments = assess_claim(claim, evidence_of(self.config))
+            self._judged = {assessment.criterion.key: assessment for assessment in assessments}
+        return self._judged[key]
+
+
+class CriterionItem(pytest.Item):
+    """One criterion."""
+
+    def __init__(self, *, criterion: Criterion, **options: Any) -> None:
+        """Collected by :class:`ClaimFile`; xdist's ``--dist loadgroup`` keeps a claim on one worker."""
+        super().__init__(**options)
+        self.criterion = criterion
+        self.verdict: dict[str, str] | None = None
+        if self.config.pluginmanager.hasplugin("xdist"):
+            self.add_marker(pytest.mark.xdist_group(self.path.stem))
+
+    def runtest(self) -> None:
+        """Judge, and fail or skip where the verdict says so."""
+        assert isinstance(self.parent, ClaimFile)
+        assessment = self.parent.judged(self.name)
+        self.verdict = {
+            "verdict": str(assessment.verdict),
+            "letter": MARKS[assessment.verdict].letter,
+            "command": assessment.command,
+        }
+        self.user_properties.extend(properties(assessment))
+        departs = assessment.departs and self.config.option.fail_on_departure
+        if departs or assessment.verdict is Verdict.ERROR:
+            raise Departure(describe.sentence(assessment))
+        if assessment.verdict is Verdict.NOT_RUN:
+            pytest.skip(describe.sentence(assessment))
+
+    def repr_failure(self, excinfo: ExceptionInfo[BaseException], style: Any = None) -> str | TerminalRepr:
+        """One sentence with its numbers; a traceback only for a fault of ours."""
+        if isinstance(excinfo.value, Departure):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        """Where the criterion stands and what it is called."""
+        return self.path, None, f"{self.path.stem}.{self.name}"
+
+
+def properties(assessment: Assessment) -> list[tuple[str, object]]:
+    """What goes into JUnit's XML: the verdict with the numbers behind it; empty where there is none."""
+    interval, region = assessment.judgement.interval, assessment.judgement.region
+    numbers = (interval.estimate, interval.low, interval.high) if interval else (None, None, None)
+    estimate, low, high = ("" if finite(value) is None else value for value in numbers)
+    return [
+        ("verdict", str(assessment.verdict)),
+        ("registered", str(assessment.expected.verdict) if assessment.expected else ""),
+        ("estimate", estimate),
+        ("low", low),
+        ("high", high),
+        ("published", describe.published(assessment.criterion)),
+        ("region", region.describe(assessment.criterion.quantity.unit)),
+        ("scope", assessment.profile.scope),
+        ("profile", assessment.profile.name),
+        ("reason", assessment.judgement.reason),
+        ("command", assessment.command),
+    ]

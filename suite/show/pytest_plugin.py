@@ -1,0 +1,148 @@
+"""``pytest claims/``: every criterion a test, judged from finished cells; nothing is ever trained here.
+
+This module is loaded in every pytest run where the suite is installed, so it imports pytest and nothing else,
+and does nothing unless the command line names the project's ``claims`` folder or a file in it.
+
+A criterion *fails* if its verdict departs from the registered one; a verdict "error" fails always; missing
+evidence counts as skipped, with the command that computes it. Everything else passes, under its own word.
+The session fails on a departure, on an error, or if nothing was measured at all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+    from suite.show.pytest_items import ClaimFile
+
+PACKAGE = "claims"
+_UNMEASURED = ("not run", "error", "unverifiable")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options for judging; they have no effect on other tests."""
+    group = parser.getgroup(PACKAGE, "judging claims (pytest claims/)")
+    group.addoption("--claims-profile", default="desk", metavar="NAME", help="scale, by name or .toml file")
+    group.addoption("--claims-seeds", type=int, metavar="N", help="use N seeds instead of the profile's own")
+    group.addoption("--claims-device", default="auto", help="auto, cpu or cuda: cells are named by it")
+    group.addoption(
+        "--claims-released", action="append", metavar="DIR", help="an author's repository as cloned"
+    )
+    group.addoption(
+        "--evidence",
+        default=os.environ.get("SUITE_EVIDENCE", "evidence"),
+        metavar="DIR",
+        help="where evidence lies (default: $SUITE_EVIDENCE, else ./evidence)",
+    )
+    group.addoption(
+        "--fail-on-departure",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="fail a criterion whose verdict departs from the registered one (default: yes)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Wake up only if the command line names the claims folder or something in it."""
+    folder, start = (config.rootpath / PACKAGE).resolve(), config.invocation_params.dir
+    asked = [(start / argument.split("::", maxsplit=1)[0]).resolve() for argument in config.args]
+    if any(folder in (path, *path.parents) for path in asked):
+        config.pluginmanager.register(ClaimsPlugin(folder), "claims-session")
+
+
+class ClaimsPlugin:
+    """The hooks of a run that judges claims."""
+
+    def __init__(self, folder: Path) -> None:
+        """Counts fill as reports come in, from this process or from xdist's workers."""
+        self.folder = folder
+        self.verdicts: dict[str, str] = {}
+        self.commands: dict[str, None] = {}
+
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Open the evidence first: a profile that is not there is one line, not an error in every file."""
+        from suite.show.pytest_items import evidence_of  # noqa: PLC0415 - only where claims are judged
+
+        evidence_of(session.config)
+
+    def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> ClaimFile | None:
+        """A module of the claims package becomes a collector of its criteria."""
+        if file_path.parent != self.folder or file_path.suffix != ".py" or file_path.name.startswith("_"):
+            return None
+        from suite.show.pytest_items import ClaimFile  # noqa: PLC0415 - only where claims are judged
+
+        found: ClaimFile = ClaimFile.from_parent(parent, path=file_path)
+        return found
+
+    def pytest_pycollect_makemodule(
+        self, module_path: Path, parent: pytest.Collector
+    ) -> pytest.Collector | None:
+        """A claim named on the command line is not collected as a module of tests besides."""
+        return _Nothing.from_parent(parent, path=module_path) if module_path.parent == self.folder else None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """Put the verdict on the report, which xdist carries to the process that prints."""
+        report = yield
+        verdict = getattr(item, "verdict", None)
+        if report.when == "call" and verdict is not None:
+            report.claim = verdict
+        return report
+
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
+        """The verdict's own word and letter; a departure stays a failure, an error an error."""
+        found: dict[str, str] | None = getattr(report, "claim", None)
+        if found is None:
+            return None
+        word = found["verdict"]
+        if word == "error":
+            return "error", found["letter"], "ERROR"
+        if report.failed:
+            return "failed", "F", f"{word} (NOT AS REGISTERED)".upper()
+        return word, found["letter"], word.upper()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Count what was measured."""
+        found: dict[str, str] | None = getattr(report, "claim", None)
+        if found is not None:
+            self.verdicts[report.nodeid] = found["verdict"]
+            if found["verdict"] == "not run":
+                self.commands[found["command"]] = None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """A session that measured nothing has shown nothing: it does not pass."""
+        worker = hasattr(session.config, "workerinput")
+        if worker or session.config.option.collectonly or not self.verdicts:
+            return
+        if self._nothing_measured() and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _nothing_measured(self) -> bool:
+        return all(verdict in _UNMEASURED for verdict in self.verdicts.values())
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say how to get what is missing, and why a session without failures may fail."""
+        if not self.verdicts:
+            return
+        for command in self.commands:
+            terminalreporter.write_line(f"not run: {command}")
+        if self._nothing_measured():
+            terminalreporter.write_line(
+                "FAILED: nothing was measured, so nothing was shown", red=True, bold=True
+            )
+
+
+class _Nothing(pytest.File):
+    """A file without tests."""
+
+    def collect(self) -> list[pytest.Item]:
+        """Nothing."""
+        return []
