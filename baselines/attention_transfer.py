@@ -1,0 +1,69 @@
+"""Attention transfer: where the student is active should be where the teacher is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from baselines._feature import PairedMethod, PairedOptions
+from baselines._pairs import evenly
+from baselines.protocol import Network
+
+
+def attention(x: Tensor) -> Tensor:
+    """Mean over channels of the squared map [B, C, H, W], at unit length over positions: [B, H·W]."""
+    return F.normalize(x.square().mean(1).flatten(1), dim=1)
+
+
+def attention_transfer(student: Tensor, teacher: Tensor) -> Tensor:
+    """Mean over images and positions of (Q_s − Q_t)², in [0, 2 / (H·W)].
+
+    This is the authors' code; their paper writes the un-squared norm per image, a different loss.
+
+    Args:
+        student: [B, C_s, H, W]; any positive scale gives the same loss.
+        teacher: [B, C_t, H, W].
+    """
+    return (attention(student) - attention(teacher)).square().mean()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttentionOptions(PairedOptions):
+    """Layers default to the ends of three equal shares of each depth, as CNNs have three stages."""
+
+    weight: float = 1000.0
+    student_layers: tuple[int, ...] = ()
+    teacher_layers: tuple[int, ...] = ()
+
+
+class AttentionTransfer(PairedMethod):
+    """Activation-based attention transfer on token maps, summed over the pairs of layers.
+
+    Not the matching of self-attention matrices, which some papers on transformers call by the same name.
+    """
+
+    name = "attention_transfer"
+    title = "AT"
+    source = (
+        "Zagoruyko and Komodakis, arXiv 1612.03928, Eq. 2; form and beta of "
+        "github szagoruyko/attention-transfer and HobbitLong/RepDistiller"
+    )
+    published: ClassVar[Mapping[str, Any]] = {"weight": 1000.0, "logits": False, "label_smoothing": 0.0}
+    options_type = AttentionOptions
+    options: AttentionOptions
+
+    def layers(self, student: Network, teacher: Network) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The layers named, else the ends of three shares of each depth."""
+        named = self.options.student_layers, self.options.teacher_layers
+        return named if any(named) else (evenly(student, 3), evenly(teacher, 3))
+
+    def pair_loss(self, number: int, student: Tensor, teacher: Tensor) -> Tensor:
+        """See `PairedMethod.pair_loss`."""
+        del number
+        return attention_transfer(student, teacher)
+
+    def over_pairs(self, losses: Tensor) -> Tensor:
+        """Their sum, as in the paper."""
+        return losses.sum()

@@ -1,0 +1,51 @@
+"""Plain squared error against the pooled teacher: what SpectralKD is without its re-weighting."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from baselines._feature import PairedMethod, PairedOptions
+from baselines._pairs import pool_channels, require_poolable
+from baselines.protocol import MapShape
+from baselines.spectral_kd import generic_weight
+
+
+@dataclass(frozen=True, kw_only=True)
+class MSEOptions(PairedOptions):
+    """Adds the choice of scale.
+
+    Attributes:
+        spectral_scale: True multiplies by the weight that SpectralKD gives all but two horizontal
+            frequencies (.4375 on a 14x14 grid), so that only those two are treated differently.
+    """
+
+    spectral_scale: bool = False
+
+
+class FeatureMSE(PairedMethod):
+    """MSE of the maps, the teacher pooled over adjacent channels, averaged over the pairs of layers."""
+
+    name = "feature_mse"
+    title = "feature MSE"
+    source = "arXiv 2511.15572, option --use-mse-loss of the authors' training code"
+    published: ClassVar[Mapping[str, Any]] = {
+        "alpha": 0.9,
+        "temperature": 1.0,
+        "label_smoothing": 0.1,
+        "weight": 0.2,
+    }
+    options_type = MSEOptions
+    options: MSEOptions
+
+    def require_fit(self, student: MapShape, teacher: MapShape) -> None:
+        """See `PairedMethod.require_fit`."""
+        require_poolable(student, teacher)
+
+    def pair_loss(self, number: int, student: Tensor, teacher: Tensor) -> Tensor:
+        """See `PairedMethod.pair_loss`."""
+        del number
+        error = F.mse_loss(student, pool_channels(teacher, student.shape[1]))
+        return generic_weight(student.shape[-1]) * error if self.options.spectral_scale else error
