@@ -18,6 +18,8 @@ nox.options.sessions = ["tests", "lint"]
 CONSTRAINTS = Path("ci/constraints.txt").resolve()
 TESTS = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "test")
 LINT = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "lint")
+# pytest-benchmark measures nothing beside other tests; it has a session of its own.
+PARALLEL = ("-n", "auto", "--dist", "worksteal", "-p", "no:benchmark", "--ignore=tests/bench")
 # One thread a process: results must not depend on how many cores there are.
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
 
@@ -29,9 +31,9 @@ def install(session: nox.Session, *more: str, extras: str = "mlflow,figures") ->
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests."""
+    """Run the tests, on every core."""
     install(session, *TESTS)
-    session.run("python", "-m", "pytest", *(session.posargs or ["tests"]), env=QUIET)
+    session.run("python", "-m", "pytest", *PARALLEL, *(session.posargs or ["tests"]), env=QUIET)
 
 
 @nox.session
@@ -76,9 +78,7 @@ def ui(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure speed, as ratios within one run."""
     install(session, *TESTS)
-    session.run(
-        "python", "-m", "pytest", "tests/bench", "--benchmark-only", "--run-bench", *session.posargs, env=QUIET
-    )
+    session.run("python", "-m", "pytest", "tests/bench", "--benchmark-only", "--run-bench", *session.posargs, env=QUIET)
 
 
 @nox.session
@@ -94,4 +94,4 @@ def lint(session: nox.Session) -> None:
 def minimums(session: nox.Session) -> None:
     """Run the tests at the lowest versions that pyproject.toml allows."""
     session.install("-e", ".[mlflow,figures]", *TESTS, "--resolution=lowest-direct")
-    session.run("python", "-m", "pytest", *(session.posargs or ["tests"]), env=QUIET)
+    session.run("python", "-m", "pytest", *PARALLEL, *(session.posargs or ["tests"]), env=QUIET)

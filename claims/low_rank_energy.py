@@ -18,11 +18,12 @@ import numpy as np
 import torch
 
 from claims.papers import ENCODING_MISMATCH
-from suite.claim import Claim, Control, Criterion, Deviation, Expected, Kind, PerSeed, Published, Quantity
+from suite.claim import Claim, Control, Criterion, Deviation, Kind, PerSeed, Published, Quantity
 from suite.judge import Region, Verdict
-from suite.measure.energy_pattern import PERCENTS, EnergyPattern, energy_pattern
+from suite.measure.energy_pattern import PERCENTS, energy_pattern
 from suite.measure.nulls import MatchedGaussian, one_hot, white
 from suite.measure.rank import SHARES, per_image_dims
+from suite.measure.shared_basis import shared_basis, shared_dims
 from suite.measure.subspace import image_overlaps
 from suite.studies.cells import representation
 
@@ -81,6 +82,21 @@ def _gap_of_null_halves(result: Result) -> float:
     return _gap(shared[:half], own[:half]) - _gap(shared[half:], own[half:])
 
 
+def _gap_of_repeated_tokens(result: Result) -> float:
+    """The same quantity on the null with every token repeated four times, as neighbouring patches nearly are.
+
+    Repetition lowers the rank of an image and leaves the shared basis as it is: a gap without any rotation.
+    """
+    generator = torch.Generator().manual_seed(0)
+    spectrum = torch.from_numpy(_last("shared_spectrum", result))
+    distinct = max(2, int(result.arrays["tokens"][-1]) // 4)
+    images = torch.cat(list(MatchedGaussian(spectrum, images=NULL_IMAGES, tokens=distinct, generator=generator)))
+    repeated = images.repeat_interleave(4, dim=1)
+    shared = shared_dims(repeated, shared_basis(repeated)).numpy()
+    observed = _gap(shared, per_image_dims(repeated).numpy())
+    return observed - _gap(_last("null_shared_dims", result), _last("null_svd_dims", result))
+
+
 def _rotation(result: Result) -> float:
     return float(np.mean(_last("angles_split", result) - _last("angles_cross", result)))
 
@@ -97,9 +113,11 @@ def _null_rotation(result: Result) -> float:
 
 
 def _off_diagonal(curve: np.ndarray) -> float:
-    """Largest |d/D - p| of a cumulative energy curve."""
-    fractions = EnergyPattern(torch.from_numpy(np.asarray(curve)), tokens=1, empty=0).fractions()
-    return float((fractions - torch.tensor(PERCENTS) / 100).abs().max())
+    """Largest |d/D - p| of a cumulative energy curve, d between bins: one bin of 48 is nearly the whole region."""
+    shares = np.array(PERCENTS) / 100
+    steps = np.linspace(0.0, 1.0, len(curve) + 1)
+    reached = np.interp(shares, np.concatenate([[0.0], curve]), steps)
+    return float(np.abs(reached - shares).max())
 
 
 def _pattern(name: str) -> Callable[[Result], float]:
@@ -185,6 +203,11 @@ CLAIM = Claim(
                     PerSeed((CAIT,), _gap_of_null_halves),
                 ),
                 Control(
+                    "repeated_tokens",
+                    "the same null with each token four times, as neighbouring patches nearly are: no rotation either",
+                    PerSeed((CAIT,), _gap_of_repeated_tokens),
+                ),
+                Control(
                     "untrained", "the same architecture before training", PerSeed((CAIT_UNTRAINED,), _gap_above_null)
                 ),
             ),
@@ -251,6 +274,30 @@ CLAIM = Claim(
         ),
     ),
     deviations=(
+        Deviation("bandwidth d", "whole bins of 192 to 1,280", "interpolated between bins, of which there are few"),
         Deviation("images", "1,000 ImageNet validation images, one per class", "the profile's held-out images"),
     ),
+)
+
+# What was found when the evidence was first complete; the session fails when a verdict departs from it.
+CLAIM = CLAIM.registered(
+    "desk",
+    REGISTERED,
+    {
+        "per_image_rank": (
+            Verdict.CONTRADICTED,
+            "sixteen tokens use most of the dimensions they have; the untrained network fewer",
+        ),
+        "shared_basis_rank": (Verdict.CONTRADICTED, "a third of the channels serves all digits"),
+        "gap_above_null": (
+            Verdict.CONTRADICTED,
+            "no gap beyond the null; repeated tokens would make one without rotation",
+        ),
+        "rotation": (Verdict.CONTRADICTED, "two images are as near as the halves of one"),
+        "spectral_energy_pattern": (
+            Verdict.INCONCLUSIVE,
+            "near the diagonal, as white noise and a single channel are exactly",
+        ),
+        "sorted_energy_pattern": (Verdict.CONTRADICTED, "sorted, the power is concentrated, before training as well"),
+    },
 )

@@ -19,7 +19,7 @@ import torch
 from scipy.stats import spearmanr
 
 from claims.papers import DISTILLATION_DYNAMICS, SPECTRAL_KD
-from suite.claim import Claim, Control, Criterion, Deviation, Expected, Kind, PerSeed, Published, Quantity
+from suite.claim import Claim, Control, Criterion, Deviation, Kind, PerSeed, Published, Quantity
 from suite.judge import Region, Verdict
 from suite.measure.depth import minimum_position, u_depth, u_depth_log2
 from suite.measure.entropy import global_range, token_entropy
@@ -62,6 +62,21 @@ def _last(name: str, result: Result) -> float:
 
 def _rank_correlation(x: np.ndarray, y: np.ndarray) -> float:
     return float(spearmanr(x, y).statistic)
+
+
+def _turning_point(result: Result) -> float:
+    return minimum_position(_mean("entropy_global", result))
+
+
+def _one_layer(result: Result) -> float:
+    """The step of a relative depth."""
+    return 1.0 / (len(result.arrays["channels"]) - 1)
+
+
+def _one_swap(result: Result) -> float:
+    """The smallest change of a rank correlation: two neighbouring layers trade ranks."""
+    layers = len(result.arrays["channels"])
+    return 12.0 / (layers**3 - layers)
 
 
 def _entropy_against_scale(result: Result) -> float:
@@ -158,8 +173,14 @@ CLAIM = Claim(
             quantity=Quantity("relative depth of the entropy's minimum (0 first, 1 last layer)", "", "later minimum"),
             region=Region.around((9 - 1) / (24 - 1), 3 / (24 - 1)),
             because="layer 9 of 24 is printed; three layers either way is how exactly a figure can be read",
-            evidence=PerSeed((CAIT,), lambda cait: minimum_position(_mean("entropy_global", cait))),
-            controls=(_untrained(lambda cait: minimum_position(_mean("entropy_global", cait))),),
+            evidence=PerSeed((CAIT,), _turning_point, resolution=_one_layer),
+            controls=(
+                Control(
+                    "untrained",
+                    "the same architecture before any training has learned no encoding",
+                    PerSeed((CAIT_UNTRAINED,), _turning_point, resolution=_one_layer),
+                ),
+            ),
             published=(_figure("text on CaiT-S24", "layer 9 of 24"),),
             figure="depth:entropy_global",
         ),
@@ -196,7 +217,7 @@ CLAIM = Claim(
             ),
             region=Region.between(-0.8, 0.8),
             because="two views whose layer ranks agree beyond 0.8 share most of their information: one view",
-            evidence=PerSeed((CAIT,), _entropy_against_scale),
+            evidence=PerSeed((CAIT,), _entropy_against_scale, resolution=_one_swap),
             controls=(
                 Control(
                     "gaussian_twin",
@@ -209,7 +230,7 @@ CLAIM = Claim(
         ),
         Criterion(
             key="spectrum_phases",
-            sentence="The channel spectrum is flat in early layers, low-pass in the middle and flat again in late ones.",
+            sentence="The channel spectrum is flat in early layers, low-pass in the middle, flat again in late ones.",
             kind=Kind.VALUE,
             quantity=Quantity("depth of the U of spectral flatness, bins 1 and up", "log2 units", "a deeper U"),
             region=Region.at_least(SMALLEST_U),
@@ -285,4 +306,26 @@ CLAIM = Claim(
             published=(_figure("channel spectra, ResNet-101"),),
         ),
     ),
+)
+
+# What was found when the evidence was first complete; the session fails when a verdict departs from it.
+CLAIM = CLAIM.registered(
+    "desk",
+    REGISTERED,
+    {
+        "entropy": (Verdict.CONTRADICTED, "entropy rises with depth in networks this small"),
+        "entropy_own_range": (Verdict.CONTRADICTED, "flat within .05 bits once each layer has its own range"),
+        "entropy_standardised": (Verdict.CONTRADICTED, "flat within .01 bits once scale is out"),
+        "turning_point": (Verdict.CONTRADICTED, "the first layer has the lowest entropy"),
+        "magnitude": (Verdict.CONTRADICTED, "activations grow with depth"),
+        "intensity": (Verdict.CONTRADICTED, "it is the activations' magnitude again"),
+        "independent_views": (
+            Verdict.CONTRADICTED,
+            "entropy and magnitude rank the layers identically, as in Gaussian noise",
+        ),
+        "spectrum_phases": (Verdict.CONTRADICTED, "flatness does not change with depth"),
+        "plain_vit": (Verdict.CONTRADICTED, "entropy rises with depth in the plain ViT, too"),
+        "resnet_low_pass": (Verdict.UNINFORMATIVE, "the ReLU puts the same share at DC before training"),
+        "resnet_low_pass_beyond_dc": (Verdict.CONTRADICTED, "beyond DC the ResNet is no more low-pass than the ViT"),
+    },
 )

@@ -9,8 +9,8 @@ import numpy as np
 
 from suite.claim import Unavailable
 from suite.claim.schema import Unverifiable
-from suite.errors import SuiteError
-from suite.evidence.store import Damaged, Failed, Missing, Store
+from suite.errors import one_line
+from suite.evidence.store import Missing, Store
 from suite.judge import Judgement, Observed, Question, Sampling, Verdict, departs, judge_family, overall, relabel_smoke
 
 if TYPE_CHECKING:
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 BOOTSTRAP_SEED = 0
 
 
+class NotComputed(Unavailable):
+    """A cell that the profile asks for, and that a run would compute."""
+
+
 class Evidence:
     """The :class:`suite.claim.Access` of one profile over one store; remembers what was read."""
 
@@ -33,17 +37,12 @@ class Evidence:
         self.store = store
         self.read: dict[str, Result] = {}
 
-    def command(self, claim: str = "") -> str:
-        """The command that computes what is missing."""
-        only = f" -k {claim}" if claim else ""
-        return f"python -m suite claims{only} --profile {self.profile.name}"
-
     def result(self, cell: Cell) -> Result:
-        """A finished cell; Unavailable if it was never computed, SuiteError if it failed or is damaged."""
+        """A finished cell; NotComputed if it never was, SuiteError if it failed or is damaged."""
         try:
             result = self.store.read(cell)
         except Missing as error:
-            raise Unavailable(str(error)) from None
+            raise NotComputed(str(error)) from None
         self.read[result.key] = result
         return result
 
@@ -103,15 +102,20 @@ class Assessment:
     @property
     def command(self) -> str:
         """The command that produces this verdict from nothing."""
-        return f"python -m suite claims -k {self.claim.key} --profile {self.profile.name}"
+        return self.profile.command(self.claim.key)
 
 
 @dataclass
 class _Gathered:
+    """What a reading found, or why there is nothing."""
+
     observed: Observed | None
-    missing: str = ""
-    unverifiable: bool = False
+    missing: Unavailable | None = None
     cells: dict[str, Result] = field(default_factory=dict)
+
+    def why(self, command: str) -> str:
+        """Why there is nothing, and the command where that would change it."""
+        return f"{self.missing}: {command}" if isinstance(self.missing, NotComputed) else str(self.missing)
 
 
 def _gather(reading: Reading, evidence: Evidence) -> _Gathered:
@@ -120,11 +124,9 @@ def _gather(reading: Reading, evidence: Evidence) -> _Gathered:
     try:
         observed = reading.observe(evidence)
     except Unavailable as reason:
-        return _Gathered(None, missing=str(reason), unverifiable=isinstance(reason, Unverifiable))
-    except (Failed, Damaged, SuiteError) as error:
-        observed = Observed(values=(), sampling=Sampling.EXACT, failure=str(error))
-    except (ValueError, KeyError, ArithmeticError, IndexError) as error:
-        observed = Observed(values=(), sampling=Sampling.EXACT, failure=f"{type(error).__name__}: {error}")
+        return _Gathered(None, missing=reason)
+    except Exception as fault:  # noqa: BLE001 - of one reading: its verdict is "error", the others stand
+        observed = Observed(values=(), sampling=Sampling.EXACT, failure=one_line(fault))
     return _Gathered(observed, cells=evidence.read)
 
 
@@ -160,11 +162,15 @@ def _assessment(
     controls: dict[str, _Gathered],
 ) -> Assessment:
     profile = evidence.profile
-    if found.unverifiable:
-        judgement = replace(judgement, verdict=Verdict.UNVERIFIABLE, reason=found.missing)
-    elif judgement.verdict is Verdict.NOT_RUN and found.missing:
-        judgement = replace(judgement, reason=f"{found.missing}: {evidence.command(claim.key)}")
-    if profile.scope == "smoke":
+    command = profile.command(claim.key)
+    if isinstance(found.missing, Unverifiable):
+        judgement = replace(judgement, verdict=Verdict.UNVERIFIABLE, reason=str(found.missing))
+    elif found.missing and judgement.verdict is Verdict.NOT_RUN:
+        judgement = replace(judgement, reason=found.why(command))
+    elif judgement.verdict is Verdict.INCONCLUSIVE:
+        lacking = [f"control '{key}': {control.why(command)}" for key, control in controls.items() if control.missing]
+        judgement = replace(judgement, reason="; ".join((judgement.reason, *lacking)))
+    if profile.scope == "smoke" and judgement.verdict is not Verdict.UNVERIFIABLE:  # of which nothing ran
         judgement = relabel_smoke(judgement)
     expected = None if profile.modified else criterion.expected.get(profile.name)
     cells = dict(found.cells)

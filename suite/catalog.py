@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import pkgutil
+import traceback
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from suite.claim import Claim
-from suite.errors import SuiteError
+from suite.errors import SuiteError, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from types import ModuleType
 
 PACKAGE = "claims"
 
@@ -19,7 +21,8 @@ def discover(package: str = PACKAGE) -> list[Claim]:
     """All claims of a package, by module name.
 
     Raises:
-        SuiteError: the package is not importable, a claim's key is not its module's name, or keys repeat.
+        SuiteError: the package or a module of it cannot be imported, a claim's key is not its module's name, or
+            keys repeat.
     """
     try:
         folder = import_module(package)
@@ -31,7 +34,7 @@ def discover(package: str = PACKAGE) -> list[Claim]:
     for info in pkgutil.iter_modules(folder.__path__):
         if info.name.startswith("_"):
             continue
-        claim = getattr(import_module(f"{package}.{info.name}"), "CLAIM", None)
+        claim = getattr(_module(package, info.name), "CLAIM", None)
         if claim is None:
             continue
         if not isinstance(claim, Claim) or claim.key != info.name:
@@ -41,6 +44,16 @@ def discover(package: str = PACKAGE) -> list[Claim]:
             raise SuiteError(f"{package}/{info.name}.py: two criteria share a key")
         found.append(claim)
     return found
+
+
+def _module(package: str, name: str) -> ModuleType:
+    try:
+        return import_module(f"{package}.{name}")
+    except Exception as fault:
+        where = traceback.extract_tb(fault.__traceback__)[-1]
+        raise SuiteError(
+            f"{package}/{name}.py cannot be imported: {one_line(fault)} ({where.filename}, line {where.lineno})"
+        ) from fault
 
 
 def select(claims: Iterable[Claim], patterns: Sequence[str]) -> list[Claim]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from suite import __version__
 from suite.errors import SuiteError
+from suite.options import DEVICE, evidence_folder, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import argparse
+    from collections.abc import Callable, Sequence
 
     from rich.console import Console
 
@@ -21,10 +22,9 @@ if TYPE_CHECKING:
     from suite.claim import Claim
     from suite.profile import Profile
 
-EVIDENCE = "SUITE_EVIDENCE"
 RECORDED = Path("claims") / "recorded.jsonl"
-CACHES = ("only-missing", "always", "never")
 OK, NOT_OK, USAGE, INTERRUPTED = 0, 1, 2, 130
+PORTS = range(1, 2**16)
 
 
 def _console(*, stderr: bool = False) -> Console:
@@ -36,34 +36,62 @@ def _console(*, stderr: bool = False) -> Console:
     return console
 
 
-def _session(options: argparse.Namespace) -> tuple[list[Claim], Profile, Evidence]:
-    """What every command that looks at claims needs: the claims, the profile, access to its evidence."""
-    from suite import catalog, profile  # noqa: PLC0415
-    from suite.assess import Evidence  # noqa: PLC0415
-    from suite.evidence.runtime import resolve_device  # noqa: PLC0415
-    from suite.evidence.store import Store  # noqa: PLC0415
+def _selected(options: argparse.Namespace) -> list[Claim]:
+    from suite import catalog  # noqa: PLC0415
 
     patterns = list(options.only or [])
     if getattr(options, "claim", None):
         patterns.append(options.claim)
-    claims = catalog.select(catalog.discover(), patterns)
-    released = tuple(Path(folder) for folder in getattr(options, "released", None) or ())
+    return catalog.select(catalog.discover(), patterns)
+
+
+def _session(options: argparse.Namespace) -> tuple[list[Claim], Profile, Evidence]:
+    """What every command that looks at claims needs: the claims, the profile, access to its evidence."""
+    from dataclasses import replace  # noqa: PLC0415
+
+    from suite import profile  # noqa: PLC0415
+    from suite.assess import Evidence  # noqa: PLC0415
+    from suite.evidence.runtime import resolve_device  # noqa: PLC0415
+    from suite.evidence.store import Store  # noqa: PLC0415
+
+    released = tuple(Path(folder) for folder in options.released or ())
     for folder in released:
         if not folder.is_dir():
             raise SuiteError(f"--released {folder}: no such folder; clone the authors' repository there first")
-    try:
-        device = resolve_device(options.device)
-    except ValueError as error:
-        raise SuiteError(str(error)) from None
-    chosen = profile.load(options.profile, device=device, released=released)
+    chosen = profile.load(options.profile, released=released)
     if options.seeds is not None:
         chosen = chosen.with_seeds(options.seeds)
-    return claims, chosen, Evidence(chosen, Store(Path(options.evidence)))
+    for name, default in (("device", DEVICE), ("evidence", evidence_folder())):
+        if getattr(options, name) != default:
+            chosen = chosen.asked_with(f"--{name}", getattr(options, name))
+    chosen = replace(chosen, device=resolve_device(options.device))
+    return _selected(options), chosen, Evidence(chosen, Store(Path(options.evidence)))
+
+
+def _assessed(options: argparse.Namespace, claims: Sequence[Claim], evidence: Evidence) -> list[Assessment]:
+    """The verdicts of the session's profile; where released files are given, theirs as well."""
+    from suite.assess import assess  # noqa: PLC0415
+
+    return [a for one in (evidence, *_released(options, evidence)) for a in assess(claims, one)]
+
+
+def _released(options: argparse.Namespace, evidence: Evidence) -> list[Evidence]:
+    """The authors' released files as evidence beside the session's own, if they were given."""
+    from suite import profile  # noqa: PLC0415
+    from suite.assess import Evidence  # noqa: PLC0415
+    from suite.claim.schema import RELEASED  # noqa: PLC0415
+
+    if not options.released or evidence.profile.name == RELEASED:
+        return []
+    folders = [word for folder in options.released for word in ("--released", folder)]
+    beside = profile.load(RELEASED, released=evidence.profile.released)
+    return [Evidence(beside.asked_with(*folders), evidence.store)]
 
 
 def _show(assessments: list[Assessment], evidence: Evidence, options: argparse.Namespace, console: Console) -> int:
     """Print and store the verdicts; the exit status is by the rule."""
     from suite.assess import tally  # noqa: PLC0415
+    from suite.evidence.disk import writing  # noqa: PLC0415
     from suite.show.summary import as_json, write_json  # noqa: PLC0415
     from suite.show.terminal import print_verdicts  # noqa: PLC0415
 
@@ -71,13 +99,14 @@ def _show(assessments: list[Assessment], evidence: Evidence, options: argparse.N
         print(json.dumps(as_json(assessments), indent=1, allow_nan=False))
     else:
         print_verdicts(assessments, console)
-    evidence.store.root.mkdir(parents=True, exist_ok=True)
-    write_json(evidence.store.root / f"claims-{evidence.profile.name}.json", assessments)
+    root = evidence.store.root
+    with writing(root):
+        root.mkdir(parents=True, exist_ok=True)
+        write_json(root / f"claims-{evidence.profile.name}.json", assessments)
     return OK if tally(assessments).ok else NOT_OK
 
 
 def _claims(options: argparse.Namespace) -> int:
-    from suite.assess import assess  # noqa: PLC0415
     from suite.run.execute import Outcome  # noqa: PLC0415
     from suite.run.plan import CachePolicy, measured_costs, plan, seconds_left  # noqa: PLC0415
     from suite.run.pool import run  # noqa: PLC0415
@@ -104,50 +133,85 @@ def _claims(options: argparse.Namespace) -> int:
             progress=progress,
             again=policy is CachePolicy.ALWAYS,
         )
-    assessments = assess(claims, evidence)
+    assessments = _assessed(options, claims, evidence)
     status = _show(assessments, evidence, options, console)
-    _sync_if_possible(assessments, evidence, errors)
-    if any(outcome in (Outcome.FAILED, Outcome.KILLED) for outcome in outcomes.values()):
-        errors.print("some cells failed: python -m suite status tells why")
-        return NOT_OK
-    return status
+    if evidence.profile.scope != "smoke":
+        _write_report(options, claims, evidence)
+        if not options.released:
+            _say("released evidence was not judged: clone an author's repository and add --released DIR")
+    if options.sync:
+        _sync_if_possible(assessments, evidence)
+    failed = any(outcome in (Outcome.FAILED, Outcome.KILLED) for outcome in outcomes.values())
+    return NOT_OK if failed else status
 
 
-def _sync_if_possible(assessments: list[Assessment], evidence: Evidence, errors: Console) -> None:
+def _sync_if_possible(assessments: list[Assessment], evidence: Evidence) -> None:
+    """Bring MLflow up to date; it is a view, so no verdict and no exit status depends on it."""
     from importlib.util import find_spec  # noqa: PLC0415
 
-    if find_spec("mlflow") is None:
-        errors.print(
-            "MLflow is not installed: the evidence is complete without it; 'python -m suite sync' adds the view"
-        )
-        return
-    from suite.show.mlflow_export import sync  # noqa: PLC0415
+    from suite.errors import one_line  # noqa: PLC0415
 
-    sync(evidence.store.root, assessments)
+    if find_spec("mlflow") is None:
+        _say("MLflow is not installed: the evidence is complete without it; 'python -m suite sync' adds the view")
+        return
+    try:
+        from suite.show.mlflow_export import sync  # noqa: PLC0415
+
+        sync(evidence.store.root, assessments)
+    except Exception as fault:  # noqa: BLE001 - whatever MLflow raises, the evidence is complete
+        _say(f"MLflow is not up to date: {one_line(fault)}; 'python -m suite sync' tries again")
+
+
+def _say(text: str) -> None:
+    print(f"suite: {text}", file=sys.stderr)
+
+
+def _write_report(options: argparse.Namespace, claims: Sequence[Claim], evidence: Evidence) -> None:
+    from suite.show.page.report import judge_profiles, write_report  # noqa: PLC0415
+    from suite.show.recorded import history  # noqa: PLC0415
+
+    profiles = [one.profile for one in (evidence, *_released(options, evidence))]
+    sessions = judge_profiles(claims, profiles, evidence.store)
+    page = write_report(evidence.store.root, sessions, history=history(RECORDED))
+    _say(f"the report page is {page}")
+
+
+def _report(options: argparse.Namespace) -> int:
+    claims, _, evidence = _session(options)
+    _write_report(options, claims, evidence)
+    return OK
+
+
+def _noise(options: argparse.Namespace) -> int:
+    from suite.show.noise import print_noise, tables  # noqa: PLC0415
+
+    claims, _, evidence = _session(options)
+    found = tables(claims, evidence)
+    if not found:
+        raise SuiteError("none of these claims compares methods with one another: give no -k, or another")
+    for reference, unit, rows in found:
+        print_noise(rows, reference, unit, _console())
+    return OK
 
 
 def _judge(options: argparse.Namespace) -> int:
-    from suite.assess import assess  # noqa: PLC0415
-
     claims, _, evidence = _session(options)
-    return _show(assess(claims, evidence), evidence, options, _console())
+    return _show(_assessed(options, claims, evidence), evidence, options, _console())
 
 
 def _list(options: argparse.Namespace) -> int:
-    from suite import catalog  # noqa: PLC0415
     from suite.show.terminal import print_claims  # noqa: PLC0415
 
-    print_claims(catalog.select(catalog.discover(), options.only or []), _console())
+    print_claims(_selected(options), _console())
     return OK
 
 
 def _explain(options: argparse.Namespace) -> int:
-    from suite.assess import assess  # noqa: PLC0415
     from suite.show.explain import explain  # noqa: PLC0415
     from suite.show.recorded import history  # noqa: PLC0415
 
     claims, _, evidence = _session(options)
-    explain(assess(claims, evidence), _console(), history=history(RECORDED))
+    explain(_assessed(options, claims, evidence), _console(), history=history(RECORDED))
     return OK
 
 
@@ -170,21 +234,18 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _gc(options: argparse.Namespace) -> int:
-    from suite import profile  # noqa: PLC0415
+    from suite import catalog, profile  # noqa: PLC0415
     from suite.evidence.store import Store  # noqa: PLC0415
-    from suite.run.plan import plan  # noqa: PLC0415
+    from suite.run.garbage import asked_for  # noqa: PLC0415
 
-    store, keep = Store(Path(options.evidence)), set[str]()
-    for name in profile.names():
-        options.profile = name
-        claims, chosen, _ = _session(options)
-        keep |= {step.cell.key for step in plan(claims, chosen, store).steps}
+    store = Store(Path(options.evidence))
+    profiles = [profile.load(name) for name in (*profile.names(), *(options.profile or ()))]
+    garbage = store.garbage(asked_for(catalog.discover(), profiles, store))
     if options.dry_run:
-        stale = [key for key in store.keys() if key not in keep]  # noqa: SIM118 - a method, not a mapping
-        print(f"{len(stale)} cells that no profile asks for any more:", *stale, sep="\n  ")
+        print(*(f"{path.parent.name}/{path.name}" for path in garbage), f"{len(garbage)} folders to delete", sep="\n")
         return OK
-    count, size = store.collect_garbage(keep)
-    print(f"deleted {count} folders, {size / 2**20:.1f} MiB; kept the cells that a profile asks for")
+    count, size = store.delete(garbage)
+    print(f"{count} folders deleted, {size / 2**20:.1f} MiB; kept every cell that a profile asks for")
     return OK
 
 
@@ -197,29 +258,39 @@ def _goldens(options: argparse.Namespace) -> int:
 
 
 def _sync(options: argparse.Namespace) -> int:
-    from suite.assess import assess  # noqa: PLC0415
     from suite.show.mlflow_export import sync  # noqa: PLC0415
 
     claims, _, evidence = _session(options)
-    sync(evidence.store.root, assess(claims, evidence), rebuild=options.rebuild)
+    sync(evidence.store.root, _assessed(options, claims, evidence), rebuild=options.rebuild)
     return OK
 
 
 def _ui(options: argparse.Namespace) -> int:
-    from suite.assess import assess  # noqa: PLC0415
     from suite.show.mlflow_export import serve, sync  # noqa: PLC0415
 
+    _require_free(options.port)
     claims, _, evidence = _session(options)
-    sync(evidence.store.root, assess(claims, evidence))
+    sync(evidence.store.root, _assessed(options, claims, evidence))
     return serve(evidence.store.root, port=options.port, claims=claims)
 
 
-def _readme(options: argparse.Namespace) -> int:
-    from suite.assess import assess  # noqa: PLC0415
+def _require_free(port: int) -> None:
+    """Look before MLflow does, which takes ten seconds and a page of log to say so."""
+    if port not in PORTS:
+        raise SuiteError(f"--port {port}: give one from {PORTS[0]} to {PORTS[-1]}")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: a closing connection is no user
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise SuiteError(f"--port {port} cannot be used ({error.strerror}): give another one") from None
+
+
+def _table(options: argparse.Namespace) -> int:
     from suite.show.summary import as_markdown, update_readme  # noqa: PLC0415
 
     claims, _, evidence = _session(options)
-    text = as_markdown(assess(claims, evidence))
+    text = as_markdown(_assessed(options, claims, evidence))
     if options.into is None:
         print(text)
     else:
@@ -238,98 +309,45 @@ def _record(options: argparse.Namespace) -> int:
     return OK
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m suite", description="Check what papers claim about distilling Vision Transformers."
-    )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-
-    session = argparse.ArgumentParser(add_help=False)
-    session.add_argument(
-        "-k", dest="only", action="append", metavar="TEXT", help="only claims whose name contains TEXT (repeatable)"
-    )
-    session.add_argument(
-        "--profile", default="desk", metavar="NAME", help="scale, by name or as a .toml file (default: desk)"
-    )
-    session.add_argument("--seeds", type=int, metavar="N", help="use N seeds instead of the profile's own")
-    session.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
-    session.add_argument(
-        "--evidence",
-        default=os.environ.get(EVIDENCE, "evidence"),
-        metavar="DIR",
-        help=f"where evidence lies (default: ${EVIDENCE}, else ./evidence)",
-    )
-    session.add_argument(
-        "--released", action="append", metavar="DIR", help="an author's repository as cloned (repeatable)"
-    )
-    shown = argparse.ArgumentParser(add_help=False)
-    shown.add_argument("--json", action="store_true", help="print the verdicts as JSON instead of a table")
-
-    claims = commands.add_parser("claims", parents=[session, shown], help="compute what is missing, judge, show")
-    claims.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core; 1 on a GPU)")
-    claims.add_argument("--threads", type=int, default=1, metavar="N", help="torch threads a process (default: 1)")
-    claims.add_argument(
-        "--cache", choices=CACHES, default=CACHES[0], help="which cells to compute (default: only-missing)"
-    )
-    claims.add_argument(
-        "--dry-run", action="store_true", help="print cells, what is cached and the time; compute nothing"
-    )
-    claims.set_defaults(run=_claims)
-
-    simple = (
-        ("judge", _judge, [session, shown], "judge existing evidence; compute nothing"),
-        ("list", _list, [session], "the claims and their criteria"),
-        ("status", _status, [session], "what is computed, missing, failed or damaged"),
-        ("record", _record, [session], "add what was measured to the log of recorded values"),
-    )
-    for name, run, parents, text in simple:
-        commands.add_parser(name, parents=parents, help=text).set_defaults(run=run)
-
-    explain = commands.add_parser("explain", parents=[session], help="why this verdict, and what would change it")
-    explain.add_argument("claim", help="a claim's name, or part of it")
-    explain.set_defaults(run=_explain)
-    what_if = commands.add_parser("what-if", parents=[session], help="judge again with another margin or more seeds")
-    what_if.add_argument("claim", help="a claim's name, or part of it")
-    what_if.add_argument("--margin", type=float, help="widen every region by this much, in its own unit")
-    what_if.add_argument("--n", type=int, help="as if there were this many seeds of the same mean and spread")
-    what_if.set_defaults(run=_what_if)
-    collect = commands.add_parser("gc", parents=[session], help="delete cells that no profile asks for any more")
-    collect.add_argument("--dry-run", action="store_true", help="only list them")
-    collect.set_defaults(run=_gc)
-    goldens = commands.add_parser("goldens", help="check our implementations against a folder of numbers")
-    goldens.add_argument(
-        "folder", nargs="?", default="tests/golden", help="folder of .npz files (default: tests/golden)"
-    )
-    goldens.set_defaults(run=_goldens)
-    sync = commands.add_parser("sync", parents=[session], help="bring the MLflow store up to date with the evidence")
-    sync.add_argument("--rebuild", action="store_true", help="build it anew")
-    sync.set_defaults(run=_sync)
-    ui = commands.add_parser("ui", parents=[session], help="start the MLflow UI on the evidence")
-    ui.add_argument("--port", type=int, default=5000, help="port on this machine (default: 5000)")
-    ui.set_defaults(run=_ui)
-    readme = commands.add_parser("table", parents=[session], help="the verdicts as a Markdown table")
-    readme.add_argument("--into", metavar="FILE", help="replace the table in this file")
-    readme.set_defaults(run=_readme)
-    return parser
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "claims": _claims,
+    "judge": _judge,
+    "list": _list,
+    "status": _status,
+    "record": _record,
+    "explain": _explain,
+    "what-if": _what_if,
+    "gc": _gc,
+    "goldens": _goldens,
+    "sync": _sync,
+    "ui": _ui,
+    "table": _table,
+    "report": _report,
+    "noise": _noise,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        0 if all is as registered, 1 if a verdict departs or something failed, 2 for a fault the user can
-        mend (one line says how), 130 after Ctrl-C.
+        0 if all is as registered, 1 if a verdict departs, something failed or nothing was measured, 2 for a
+        fault the user can mend (one line says how), 130 after Ctrl-C.
     """
-    options = _parser().parse_args(arguments)
     try:
-        status: int = options.run(options)
+        options = parse(arguments)
+        status = COMMANDS[options.command](options)
+        sys.stdout.flush()
     except SuiteError as error:
-        print(f"suite: {error}", file=sys.stderr)
+        _say(str(error))
         return USAGE
     except KeyboardInterrupt:
-        print("suite: stopped; what is finished is kept, the rest resumes when run again", file=sys.stderr)
+        _say("stopped; what is finished is kept, the rest resumes when run again")
         return INTERRUPTED
-    except BrokenPipeError:
+    except BrokenPipeError:  # whoever read has seen enough; Python would complain when it flushes at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
+    except OSError as error:
+        _say(f"{error.filename or 'a file'}: {error.strerror or error}")
+        return USAGE
     return status

@@ -1,5 +1,14 @@
 """The one exception the command line turns into a clear line and a non-zero exit."""
 
+_LONGEST = 500  # characters; whole tracebacks belong in logs
+
 
 class SuiteError(ValueError):
     """A fault the user can mend; its message is one line that says what to do."""
+
+
+def one_line(fault: BaseException) -> str:
+    """A fault in one line: our own as it is, others with their type; messages of torch span many lines."""
+    said = " ".join(str(fault).split())
+    line = said if said and isinstance(fault, SuiteError) else f"{type(fault).__name__}: {said}".removesuffix(": ")
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]} ..."

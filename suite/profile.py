@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +16,23 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent / "profiles"
 SCOPES = ("published", "proxy", "smoke")
+
+
+class Table(dict[str, Any]):
+    """A table of a profile's file; a key that it lacks is named together with its place."""
+
+    def __init__(self, where: str, content: Mapping[str, Any]) -> None:
+        """Tables in it become such tables as well."""
+        self.where = where
+        super().__init__(
+            {
+                name: Table(f"{where}: {name}", value) if isinstance(value, dict) else value
+                for name, value in content.items()
+            }
+        )
+
+    def __missing__(self, key: str) -> Any:
+        raise SuiteError(f"{self.where} lacks the key {key!r}: add it to the profile")
 
 
 @dataclass(frozen=True)
@@ -32,7 +50,9 @@ class Profile:
         sections: everything else of the file, by section (``data``, ``measure``, ``recipes``, ``distill``...).
         deviations: differences from the papers that this scale brings.
         released: folders with authors' released files.
-        modified: what the command line changed; a modified profile's verdicts are not held to expectations.
+        modified: what differs from the profile as it is registered; a modified profile's verdicts are not held
+            to expectations.
+        given: the options that ask for it, as typed; empty for its name alone.
     """
 
     name: str
@@ -45,29 +65,26 @@ class Profile:
     deviations: tuple[Deviation, ...] = ()
     released: tuple[Path, ...] = ()
     modified: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()
 
     def section(self, name: str) -> Mapping[str, Any]:
         """A section of the file; raises Unavailable if the profile has none."""
-        try:
-            return self.sections[name]
-        except KeyError:
-            raise Unavailable(f"profile {self.name} has no section [{name}]") from None
+        return self._part(self.sections, name, f"section [{name}]")
 
     def network(self, role: str) -> Mapping[str, Any]:
         """The network that plays a role; raises Unavailable if the profile has none."""
-        try:
-            return self.networks[role]
-        except KeyError:
-            raise Unavailable(f"profile {self.name} has no network for {role!r}") from None
+        return self._part(self.networks, role, f"network for {role!r}")
 
     def recipe(self, name: str) -> Mapping[str, Any]:
         """A training recipe of the profile; raises Unavailable if it has none of that name."""
-        recipes = self.sections.get("recipes", {})
-        try:
-            recipe: Mapping[str, Any] = recipes[name]
-        except KeyError:
-            raise Unavailable(f"profile {self.name} has no recipe {name!r}") from None
-        return recipe
+        return self._part(self.sections.get("recipes", {}), name, f"recipe {name!r}")
+
+    def _part(self, parts: Mapping[str, Any], name: str, what: str) -> Mapping[str, Any]:
+        if name not in parts:
+            why = self.sections.get("unavailable", {}).get("why", "")
+            raise Unavailable(f"profile {self.name} has no {what}" + (f" ({why})" if why else ""))
+        part: Mapping[str, Any] = parts[name]
+        return part
 
     def with_seeds(self, count: int) -> Profile:
         """The same profile with seeds 0 ... count-1."""
@@ -75,7 +92,21 @@ class Profile:
             raise SuiteError(f"--seeds {count}: give at least 1")
         if count == len(self.seeds):
             return self
-        return replace(self, seeds=tuple(range(count)), modified=(*self.modified, f"{count} seeds"))
+        changed = f"{count} seed" if count == 1 else f"{count} seeds"
+        fewer_or_more = replace(self, seeds=tuple(range(count)), modified=(*self.modified, changed))
+        return fewer_or_more.asked_with("--seeds", str(count))
+
+    def asked_with(self, *options: str) -> Profile:
+        """The same profile, remembering more of the options that were typed for it."""
+        return replace(self, given=(*self._given, *options))
+
+    @property
+    def _given(self) -> tuple[str, ...]:
+        return self.given or ("--profile", self.name)
+
+    def command(self, claim: str) -> str:
+        """The command that computes and judges a claim at this scale, from nothing."""
+        return shlex.join(("python", "-m", "suite", "claims", "-k", claim, *self._given))
 
 
 def names() -> list[str]:
@@ -86,38 +117,59 @@ def names() -> list[str]:
 def load(name: str, *, device: str = "cpu", released: tuple[Path, ...] = ()) -> Profile:
     """Read a profile by name, or from a file if the name ends in ``.toml``.
 
+    A user's own file of a name that comes with the suite is not the registered profile, and marked as modified.
+
     Raises:
         SuiteError: there is no such profile, or its file is not right; the message says what is.
     """
     path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SuiteError(
-            f"no profile {name!r}: choose from {', '.join(names())}, or give the path of a .toml file"
-        ) from None
-    except (tomllib.TOMLDecodeError, OSError, UnicodeDecodeError) as error:
-        raise SuiteError(f"{path} is not a profile: {error}") from None
-    try:
-        scope, seeds, summary = data.pop("scope"), data.pop("seeds"), data.pop("summary")
-    except KeyError as error:
-        raise SuiteError(f"{path} lacks the key {error}: every profile states scope, seeds and summary") from None
+    data = _read(path, name)
+    for key in ("scope", "seeds", "summary"):
+        if key not in data:
+            raise SuiteError(f"{path} lacks the key {key!r}: every profile states scope, seeds and summary")
+    scope, seeds, summary = data.pop("scope"), data.pop("seeds"), data.pop("summary")
     if scope not in SCOPES:
         raise SuiteError(f"{path}: scope {scope!r} is none of {', '.join(SCOPES)}")
-    if not isinstance(seeds, int) or seeds < 1:
+    if type(seeds) is not int or seeds < 1:  # True is an int, too
         raise SuiteError(f"{path}: seeds = {seeds!r} must be a whole number of at least 1")
-    try:
-        deviations = tuple(Deviation(**entry) for entry in data.pop("deviations", []))
-    except TypeError as error:
-        raise SuiteError(f"{path}: a deviation states what, paper and ours ({error})") from None
+    deviations = _deviations(data.pop("deviations", []), path)
+    for key, value in data.items():
+        if not isinstance(value, dict):
+            raise SuiteError(f"{path}: {key} = {value!r} stands outside any section: move or delete it")
+    for role, network in data.get("networks", {}).items():
+        if not isinstance(network, dict):
+            raise SuiteError(f"{path}: networks.{role} = {network!r} must be a section [networks.{role}]")
+    tables = Table(path.name, data)
+    own = path.stem in names() and path.resolve().parent != FOLDER.resolve()
     return Profile(
         name=path.stem,
         scope=scope,
-        summary=summary,
+        summary=str(summary),
         seeds=tuple(range(seeds)),
         device=device,
-        networks=data.pop("networks", {}),
-        sections=data,
+        networks=tables.pop("networks", {}),
+        sections=tables,
         deviations=deviations,
         released=released,
+        modified=(f"read from {path}",) if own else (),
+        given=("--profile", name, *(part for folder in released for part in ("--released", str(folder)))),
     )
+
+
+def _read(path: Path, name: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        near = f"; did you mean {path.name}?" if path.parent == FOLDER and Path(path.name).is_file() else ""
+        raise SuiteError(
+            f"no profile {name!r}: choose from {', '.join(names())}, or give the path of a .toml file{near}"
+        ) from None
+    except (tomllib.TOMLDecodeError, OSError, UnicodeDecodeError) as error:
+        raise SuiteError(f"{path} is not a profile: {error}") from None
+
+
+def _deviations(entries: Any, path: Path) -> tuple[Deviation, ...]:
+    try:
+        return tuple(Deviation(**entry) for entry in entries)
+    except TypeError as error:
+        raise SuiteError(f"{path}: each of [[deviations]] states what, paper and ours ({error})") from None

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from suite.judge import Observed, Pooled, Sampling, pool_blocks
+from suite.errors import SuiteError
+from suite.judge import Observed, Sampling, pool_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     Subject = Callable[[Profile, int], Cell]
 
-FEWEST_POOLED = 2  # blocks from which a difference between methods has a spread at all
+FEWEST_POOLED = 2  # methods and blocks from which a difference between methods has a spread at all
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class PerSeed:
         value: the results of one seed's cells, in the same order -> the number.
         resolution: the same results -> the step of the scale they are measured on (0: continuous).
         companions: values of other methods of the recipe, by name, whose noise may be shared: each gives a seed's
-            cell, which ``level`` reads; empty for none.
+            cell, which ``level`` reads; empty for none. One that failed is left out, and the note says so.
         level: what is pooled: the result of one companion's cell -> the number.
     """
 
@@ -55,26 +56,36 @@ class PerSeed:
             results = [access.result(subject(access.profile, seed)) for subject in self.subjects]
             values.append(float(self.value(*results)))
             steps.append(self.resolution(*results) if self.resolution else 0.0)
+        table, left_out = self._companions(access)
         return Observed(
             values=tuple(values),
             sampling=Sampling.SEEDS,
             labels=tuple(f"seed {seed}" for seed in access.profile.seeds),
             resolution=max(steps),
-            pooled=self._pooled(access),
+            pooled=pool_blocks(table) if len(table) >= FEWEST_POOLED <= len(values) else None,
+            note=f"noise is pooled without {', '.join(left_out)}: no result" if left_out else "",
         )
 
-    def _pooled(self, access: Access) -> Pooled | None:
-        if not self.companions or self.level is None or len(access.profile.seeds) < FEWEST_POOLED:
-            return None
-        return pool_blocks(
-            {
-                name: {
+    def _companions(self, access: Access) -> tuple[dict[str, dict[str, float]], list[str]]:
+        """Level by seed of every companion, and those that have none: their fault must not become this reading's."""
+        table: dict[str, dict[str, float]] = {}
+        left_out: list[str] = []
+        if self.level is None:
+            return table, left_out
+        for name, subject in self.companions.items():
+            try:
+                row = {
                     str(seed): float(self.level(access.result(subject(access.profile, seed))))
                     for seed in access.profile.seeds
                 }
-                for name, subject in self.companions.items()
-            }
-        )
+            except SuiteError:  # failed or damaged
+                left_out.append(name)
+                continue
+            if np.isfinite(list(row.values())).all():
+                table[name] = row
+            else:
+                left_out.append(name)
+        return table, left_out
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from suite.evidence.cell import Cell, Result
     from suite.judge import Observed, Region, Verdict
     from suite.profile import Profile
+
+
+RELEASED = "released"  # the profile without networks: authors' own logs and tables
 
 
 class Unavailable(Exception):
@@ -162,8 +165,8 @@ class Criterion:
     figure: str = ""
 
     def asked_at(self, profile: str) -> bool:
-        """Whether the criterion can be asked at this profile."""
-        return not self.profiles or profile in self.profiles
+        """Whether it can be asked at this profile; what must be computed cannot be asked of released files."""
+        return profile in self.profiles if self.profiles else profile != RELEASED
 
 
 @dataclass(frozen=True)
@@ -187,3 +190,25 @@ class Claim:
     criteria: tuple[Criterion, ...]
     deviations: tuple[Deviation, ...] = ()
     notes: str = ""
+
+    def registered(self, profile: str, since: date, verdicts: Mapping[str, tuple[Verdict, str]]) -> Claim:
+        """The same claim with the verdicts expected at a profile, by criterion, each with its reason.
+
+        Raises:
+            ValueError: a criterion is not one of the claim's.
+        """
+        unknown = sorted(set(verdicts) - {criterion.key for criterion in self.criteria})
+        if unknown:
+            raise ValueError(f"{self.key} has no criterion {', '.join(unknown)}: expectations name criteria by key")
+        return replace(
+            self,
+            criteria=tuple(
+                replace(
+                    criterion,
+                    expected={**criterion.expected, profile: Expected(*verdicts[criterion.key], since=since)},
+                )
+                if criterion.key in verdicts
+                else criterion
+                for criterion in self.criteria
+            ),
+        )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from suite.errors import SuiteError
 from suite.evidence.runtime import numerics
 
 if TYPE_CHECKING:
@@ -18,8 +19,15 @@ if TYPE_CHECKING:
 
 
 def canonical(value: Any) -> str:
-    """JSON with sorted keys and no spaces: equal content gives equal text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    """JSON with sorted keys and no spaces: equal content gives equal text.
+
+    Raises:
+        SuiteError: the value is not JSON data, or holds NaN or an infinity, which equal nothing.
+    """
+    try:
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise SuiteError(f"{error}: give finite numbers, text, true or false, lists and tables of them") from None
 
 
 def digest(value: Any) -> str:
@@ -32,7 +40,7 @@ class Cell:
     """What to compute. Equality and hash go by :attr:`key`.
 
     Attributes:
-        study: which study computes it (a name in ``suite.studies``).
+        study: which study computes it: a module of ``suite.studies``, or any module by its dotted name.
         spec: JSON data: recipe, model, data with its digest, precision - everything but seed and code.
         seed: the seed of every generator of the cell.
         needs: cells whose results it reads, by role.
@@ -40,6 +48,8 @@ class Cell:
         device: kind of device it is computed on (``cpu``, ``cuda``).
         label: short name for people; does not enter the key.
         weight: relative cost, for time estimates; does not enter the key.
+        group: cells of one study and group are handed to the study together; does not enter the key, so what a
+            cell yields must not depend on its company.
     """
 
     study: str
@@ -54,10 +64,18 @@ class Cell:
 
     @cached_property
     def identity(self) -> dict[str, Any]:
-        """Everything that enters the key, as JSON data."""
+        """Everything that enters the key, as JSON data.
+
+        Raises:
+            SuiteError: the spec is not JSON data.
+        """
+        try:
+            spec = json.loads(canonical(self.spec))
+        except SuiteError as error:
+            raise SuiteError(f"the spec of '{self.label or self.study}' cannot be kept: {error}") from None
         return {
             "study": self.study,
-            "spec": json.loads(canonical(self.spec)),
+            "spec": spec,
             "seed": self.seed,
             "needs": {role: cell.key for role, cell in self.needs.items()},
             "code": self.code,

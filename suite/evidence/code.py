@@ -1,76 +1,100 @@
-"""Which source a study reaches, and its digest: editing it makes the cells it computed stale."""
+"""Which source a study reaches, and its digest: editing it makes the cells it computed stale.
+
+Sources are found and parsed, never imported: a claim can be listed without loading what it would run.
+"""
 
 from __future__ import annotations
 
 import ast
 import hashlib
+import json
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from suite.errors import SuiteError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 OURS = ("suite", "baselines")
 
 
 @cache
+def _file(module: str) -> Path | None:
+    """The file of a module; None if there is none (a folder without ``__init__.py`` holds no code)."""
+    top, *below = module.split(".")
+    spec = find_spec(top)  # of a top-level name this imports nothing
+    if spec is None:
+        return None
+    if not below:
+        return Path(spec.origin) if spec.origin else None
+    for root in spec.submodule_search_locations or ():
+        place = Path(root, *below)
+        for file in (place / "__init__.py", place.with_suffix(".py")):
+            if file.is_file():
+                return file
+    return None
+
+
 def _source(module: str) -> Path:
-    try:
-        spec = find_spec(module)
-    except ModuleNotFoundError:
-        spec = None
-    if spec is None or spec.origin is None:
+    file = _file(module)
+    if file is None:
         raise SuiteError(f"no module named {module}: is it spelled as its file is?")
-    return Path(spec.origin)
+    return file
 
 
-def _typing_only(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+def _is_typing_flag(test: ast.expr) -> bool:
+    return (isinstance(test, ast.Name) and test.id == "TYPE_CHECKING") or (
+        isinstance(test, ast.Attribute) and test.attr == "TYPE_CHECKING"
+    )
 
 
-def _statements(node: ast.AST) -> Iterator[ast.AST]:
-    """Every node but those that only a type checker executes."""
-    for child in ast.iter_child_nodes(node):
-        if not _typing_only(child):
-            yield child
-            yield from _statements(child)
+class _Executed(ast.NodeTransformer):
+    """Leaves what can change a result: no docstrings, nothing for type checkers alone, no release number."""
+
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
+        self.generic_visit(node)
+        if _is_typing_flag(node.test):
+            return node.orelse
+        if isinstance(node.test, ast.UnaryOp) and isinstance(node.test.op, ast.Not):
+            return node.body if _is_typing_flag(node.test.operand) else node
+        return node
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return None if text else self.generic_visit(node)
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
+        release = [target.id for target in node.targets if isinstance(target, ast.Name)] == ["__version__"]
+        return None if release else self.generic_visit(node)
 
 
 @cache
 def _tree(module: str) -> ast.Module:
-    return ast.parse(_source(module).read_text(encoding="utf-8"))
-
-
-def _is_module(name: str) -> bool:
-    try:
-        return find_spec(name) is not None
-    except ModuleNotFoundError:
-        return False
+    file = _source(module)
+    tree = ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
+    executed: ast.Module = _Executed().visit(tree)
+    return executed
 
 
 @cache
 def imports(module: str) -> frozenset[str]:
-    """Our own modules that a module imports directly, packages' ``__init__`` included."""
+    """Our own modules that a module imports directly when it runs, packages' ``__init__`` included."""
     package = module if _source(module).name == "__init__.py" else module.rpartition(".")[0]
     found: set[str] = set()
-    for node in _statements(_tree(module)):
+    for node in ast.walk(_tree(module)):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                parent = package.split(".")[: len(package.split(".")) - node.level + 1]
-                base = ".".join([*parent, *([node.module] if node.module else [])])
+            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
             found.add(base)
-            if base.split(".")[0] in OURS:
-                found.update(name for alias in node.names if _is_module(name := f"{base}.{alias.name}"))
+            found.update(f"{base}.{alias.name}" for alias in node.names)  # a module, or a name in one
     ours = {name for name in found if name.split(".")[0] in OURS}
     parents = {".".join(name.split(".")[:depth]) for name in ours for depth in range(1, len(name.split(".")))}
-    return frozenset(ours | parents)
+    return frozenset(name for name in ours | parents if _file(name) is not None)
 
 
 def closure(modules: Iterable[str]) -> list[str]:
@@ -84,28 +108,22 @@ def closure(modules: Iterable[str]) -> list[str]:
     return sorted(reached)
 
 
+def _outline(node: Any) -> Any:
+    """A syntax tree as nested lists without empty fields, of which every release of Python has some more."""
+    if isinstance(node, ast.AST):
+        fields = [[name, _outline(value)] for name, value in ast.iter_fields(node) if value not in (None, [])]
+        return [type(node).__name__, *fields]
+    return [_outline(item) for item in node] if isinstance(node, list) else repr(node)
+
+
 @cache
 def _module_digest(module: str) -> str:
-    """Digest of a module's syntax tree without docstrings: comments and layout change nothing."""
-    tree = ast.parse(_source(module).read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            node.body = [  # type: ignore[attr-defined]
-                line
-                for line in body
-                if not (
-                    isinstance(line, ast.Expr)
-                    and isinstance(line.value, ast.Constant)
-                    and isinstance(line.value.value, str)
-                )
-            ]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(_outline(_tree(module))).encode()).hexdigest()
 
 
 @cache
 def code_digest(*modules: str) -> str:
-    """Digest of all source that the modules reach, 16 hexadecimal digits.
+    """Digest of all source that the modules reach, 16 hexadecimal digits; comments and layout change nothing.
 
     Raises:
         SuiteError: a module does not exist.

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import sys
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from suite.errors import SuiteError
+
+DEVICES = ("auto", "cpu", "cuda")
 NUMERIC_LIBRARIES = ("torch", "torchvision", "timm", "numpy", "scipy", "scikit-learn")
 
 
@@ -30,19 +34,18 @@ def numerics(device: str) -> dict[str, str]:
 def commit() -> str:
     """The commit of this source tree, with ``+changes`` if it differs; ``unknown`` outside a checkout."""
     root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():  # installed: a repository further up is somebody else's
+        return "unknown"
     try:
-        head = subprocess.run(
-            ["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=True
-        ).stdout.strip()
-        dirty = subprocess.run(
-            ["git", "-C", str(root), "status", "--porcelain", "--untracked-files=no"],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
+        head = _git(root, "rev-parse", "HEAD")
+        dirty = _git(root, "status", "--porcelain", "--untracked-files=no")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return head + ("+changes" if dirty else "")
+
+
+def _git(root: Path, *command: str) -> str:
+    return subprocess.run(["git", "-C", str(root), *command], capture_output=True, text=True, check=True).stdout.strip()
 
 
 def environment(device: str) -> dict[str, Any]:
@@ -56,9 +59,10 @@ def environment(device: str) -> dict[str, Any]:
         "device": device,
         "commit": commit(),
     }
-    if device == "cuda":
-        import torch  # noqa: PLC0415 - a GPU was used, so torch is loaded already
-
+    torch = sys.modules.get("torch")  # if it is not loaded, it computed nothing
+    if torch is not None:
+        found["threads"] = torch.get_num_threads()
+    if torch is not None and device == "cuda":
         found["gpu"] = torch.cuda.get_device_name()
     return found
 
@@ -67,17 +71,15 @@ def resolve_device(asked: str) -> str:
     """``auto`` means the first GPU if there is one.
 
     Raises:
-        ValueError: a GPU was asked for and there is none.
+        SuiteError: there is no such device, or none is visible.
     """
+    if asked not in DEVICES:
+        raise SuiteError(f"no device {asked!r}: choose from {', '.join(DEVICES)}")
     if asked == "cpu":
         return "cpu"
     import torch  # noqa: PLC0415 - three seconds that only this question needs
 
     available = bool(torch.cuda.is_available())
-    if asked == "auto":
-        return "cuda" if available else "cpu"
-    if asked == "cuda" and available:
-        return "cuda"
-    if asked == "cuda":
-        raise ValueError("no CUDA device is visible to torch: use --device cpu, or auto")
-    raise ValueError(f"unknown device {asked!r}: use auto, cpu or cuda")
+    if asked == "cuda" and not available:
+        raise SuiteError("no CUDA device is visible to torch: use --device cpu, or auto")
+    return "cuda" if available else "cpu"

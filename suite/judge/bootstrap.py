@@ -63,18 +63,17 @@ class Bootstrap:
             Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13 (percentile interval);
             Davison and Hinkley, Bootstrap Methods and their Application, 1997, section 3.8 (clusters).
         """
-        scale = max(abs(value) for value in values) or 1.0  # so that no sum overflows
-        sums, counts = _by_unit(np.asarray(values, float) / scale, clusters)
+        array = np.asarray(values, float)
+        scale = float(np.abs(array).max()) or 1.0  # so that no sum overflows
+        sums, counts = _by_unit(array / scale, clusters)
         n = len(sums)
         if n < FEWEST_UNITS:
-            raise ValueError(
-                f"{n} images are too few to resample: give at least {FEWEST_UNITS} independent ones"
-            )
+            raise ValueError(f"{n} images are too few to resample: give at least {FEWEST_UNITS} independent ones")
         method = f"bootstrap over {n:,} images"
         if clusters:
             method = f"bootstrap over {n:,} sources of {len(values):,} images"
-        if min(values) == max(values):
-            value, means = values[0], np.full(replicates, values[0])
+        if array.min() == array.max():
+            value, means = float(array[0]), np.full(replicates, array[0])
             method += ", degenerate: all are equal, so the interval has no width"
         else:
             value = float(sums.sum() / counts.sum()) * scale
@@ -125,9 +124,7 @@ def bootstrap_interval(
     return Bootstrap.of(values, rng, clusters=clusters, replicates=replicates).interval(level)
 
 
-def _by_unit(
-    values: NDArray[np.float64], clusters: Sequence[str]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _by_unit(values: NDArray[np.float64], clusters: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Sum and number of the values of every unit, in an order that depends on the values alone."""
     order = np.argsort(values, kind="stable")
     if not clusters:

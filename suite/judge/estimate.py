@@ -31,15 +31,11 @@ def estimate(observed: Observed, rng: np.random.Generator) -> Estimate:
             value, error = values[0], observed.numerical_error
             return Bounds(value, value - error, value + error, n, "exact, up to rounding")
         case Sampling.SINGLE:
-            return StudentT(
-                values[0], observed.standard_error or 0.0, math.inf, 1, "normal law, stated standard error"
-            )
+            return StudentT(values[0], observed.standard_error or 0.0, math.inf, 1, "normal law, stated standard error")
         case Sampling.IMAGES:
             units = len(set(observed.clusters)) if observed.clusters else n
             if units < FEWEST_UNITS:
-                return Bounds.none(
-                    _mean(values), units, f"no interval: fewer than {FEWEST_UNITS} independent images"
-                )
+                return Bounds.none(_mean(values), units, f"no interval: fewer than {FEWEST_UNITS} independent images")
             return Bootstrap.of(values, rng, clusters=observed.clusters)
         case Sampling.SEEDS:
             if n == 1 and not (observed.pooled and observed.pooled.fair):

@@ -135,9 +135,7 @@ class StudentT:
     def interval(self, level: float) -> Interval:
         """The two-sided Student t interval."""
         half = float(special.stdtrit(self.df, (1 + level) / 2)) * self.standard_error
-        return Interval(
-            self.value, self.value - half, self.value + half, self.n, level, self.sd, self.df, self.method
-        )
+        return Interval(self.value, self.value - half, self.value + half, self.n, level, self.sd, self.df, self.method)
 
     def p(self, boundary: float) -> float:
         """The two-sided p-value of the hypothesis that the mean is the boundary."""
@@ -226,7 +224,7 @@ def check_finite(values: Sequence[float]) -> None:
 
 def _moments(values: Sequence[float]) -> tuple[float, float | None]:
     """Mean and standard deviation (None for one value), independent of order and free of overflow."""
-    ordered = sorted(values)
+    ordered = sorted(float(value) for value in values)
     if ordered[0] == ordered[-1]:
         return ordered[0], 0.0 if len(ordered) > 1 else None
     scale = max(-ordered[0], ordered[-1])

@@ -34,9 +34,7 @@ class Question:
     def __post_init__(self) -> None:
         exact = self.observed is None or self.observed.sampling is Sampling.EXACT
         if self.control_free and (self.controls or not exact):
-            raise ValueError(
-                "only an exact quantity without controls may be control-free: drop the excuse or the rest"
-            )
+            raise ValueError("only an exact quantity without controls may be control-free: drop the excuse or the rest")
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,9 +71,7 @@ class Observed:
             raise ValueError(f"{n} values need {n} cluster names, not {len(self.clusters)}")
         self._refuse_strangers()
         if self.sampling in (Sampling.EXACT, Sampling.SINGLE) and n > 1:
-            raise ValueError(
-                f"{self.sampling} evidence is one value, not {n}: give the worst one, or use SEEDS"
-            )
+            raise ValueError(f"{self.sampling} evidence is one value, not {n}: give the worst one, or use SEEDS")
         if self.sampling is Sampling.SINGLE and n == 1 and self.standard_error is None:
             raise ValueError("a single released run needs its standard error; without one use SEEDS")
         errors = {

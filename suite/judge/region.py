@@ -28,9 +28,7 @@ class Region:
         if not self.low <= self.high:
             raise ValueError(f"region [{self.low}, {self.high}] is empty: give low <= high, neither NaN")
         if not self.boundaries:
-            raise ValueError(
-                f"region [{self.low}, {self.high}] has no finite end: a claim must be able to fail"
-            )
+            raise ValueError(f"region [{self.low}, {self.high}] has no finite end: a claim must be able to fail")
 
     @classmethod
     def at_least(cls, value: float) -> Self:
@@ -121,9 +119,7 @@ class Region:
             ValueError: If the factor is 0 or either number is not finite.
         """
         if factor == 0 or not math.isfinite(factor) or not math.isfinite(shift):
-            raise ValueError(
-                f"cannot rescale by {factor} and shift by {shift}: give finite numbers, factor not 0"
-            )
+            raise ValueError(f"cannot rescale by {factor} and shift by {shift}: give finite numbers, factor not 0")
         ends = sorted((factor * self.low + shift, factor * self.high + shift))
         return Region(*ends)
 

@@ -127,12 +127,8 @@ def _while_outside(ends: tuple[str, str], *, below: bool) -> str:
         bound = f"a lower bound of {ends[0]} or less" if below else f"an upper bound of {ends[0]} or more"
         return sentence(f"it would hold with {bound}")
     if below:
-        return sentence(
-            f"a lower bound of {ends[1]} or less would leave it open, of {ends[0]} or less make it hold"
-        )
-    return sentence(
-        f"an upper bound of {ends[0]} or more would leave it open, of {ends[1]} or more make it hold"
-    )
+        return sentence(f"a lower bound of {ends[1]} or less would leave it open, of {ends[0]} or less make it hold")
+    return sentence(f"an upper bound of {ends[0]} or more would leave it open, of {ends[1]} or more make it hold")
 
 
 def _while_across(ends: tuple[str, str], region: Region, low: float, high: float) -> str:

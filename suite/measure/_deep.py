@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from suite.measure.nulls import MatchedGaussian
-from suite.measure.rank import cumulative_share, dims_for, settled_energies
+from suite.measure.rank import SHARES, cumulative_share, dims_for, settled_energies
 from suite.measure.shared_basis import Moments
 from suite.measure.subspace import overlaps
 
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from suite.measure._workers import Workers
 
 
-def second_look(
-    tally: LayerTally, *, generator: torch.Generator, workers: Workers
-) -> dict[str, NDArray[np.generic]]:
+def second_look(tally: LayerTally, *, generator: torch.Generator, workers: Workers) -> dict[str, NDArray[np.generic]]:
     """Everything about a layer that one pass cannot give.
 
     Args:
@@ -37,7 +35,7 @@ def second_look(
     assert tally.deep is not None
     images, dims = tally.deep.spill, tally.dims()
     moments = Moments.total(workers.map(Moments.of, images))
-    about_zero, about_mean = moments.basis(), moments.basis(centred=True)
+    about_zero, about_mean = workers.map(lambda centred: moments.basis(centred=centred), (False, True))
 
     def look(values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         energy = about_zero.energy(values)
@@ -46,7 +44,7 @@ def second_look(
     shared, centred, captured = zip(*workers.map(look, images), strict=True)
     null = MatchedGaussian(about_zero.spectrum, images=len(dims), tokens=tally.tokens, generator=generator)
     null_dims, null_shared_dims = gaussian_dims(null, workers)
-    across, within = overlaps(images.fetch, len(dims), directions(dims[:, 1], tally), generator)
+    across, within = workers.call(lambda: overlaps(images.fetch, len(dims), directions(tally), generator))
     arrays = {
         "shared_dims": torch.cat(shared),
         "shared_dims_centred": torch.cat(centred),
@@ -73,7 +71,7 @@ def gaussian_dims(null: MatchedGaussian, workers: Workers) -> tuple[Tensor, Tens
     Returns:
         (per image, shared), each ``[I, S]``.
     """
-    basis = Moments.total(workers.map(Moments.of, null)).basis()
+    basis = workers.call(Moments.total(workers.map(Moments.of, null)).basis)
 
     def look(values: Tensor) -> tuple[Tensor, Tensor]:
         return dims_for(settled_energies(values)), dims_for(basis.energy(values))
@@ -82,15 +80,14 @@ def gaussian_dims(null: MatchedGaussian, workers: Workers) -> tuple[Tensor, Tens
     return torch.cat(own), torch.cat(shared)
 
 
-def directions(dims: NDArray[np.int64], tally: LayerTally) -> int:
+def directions(tally: LayerTally) -> int:
     """Directions whose angles are compared: what the median image needs for 90 % of its energy.
 
     Args:
-        dims: ``[I]`` dimensions of each image at 90 %.
-        tally: the layer, for its tokens and channels.
+        tally: the layer.
 
     Returns:
         The median rounded up, at least 1, at most what half of the tokens can span.
     """
     most = min(tally.tokens // 2, tally.channels)
-    return min(max(1, math.ceil(np.median(dims))), most)
+    return min(max(1, math.ceil(np.median(tally.dims()[:, SHARES.index(0.90)]))), most)

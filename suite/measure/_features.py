@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
 
 CACHE_ELEMENTS = 1 << 18
 """Values per piece on a CPU: a megabyte of float32, so that a chain of operations stays in the L2 cache."""
 DEVICE_ELEMENTS = 1 << 25
 """Values per piece on an accelerator, where large pieces are what is fast."""
+TOKEN_ELEMENTS = 128
+"""Least size a token is counted with: narrow ones still fill a histogram of 100 counts."""
 
 
 def as_features(features: Tensor) -> Tensor:
@@ -73,5 +79,5 @@ def pieces(features: Tensor) -> Iterator[Tensor]:
         ``[b, N, C]`` views in order, ``b`` at least 1.
     """
     budget = CACHE_ELEMENTS if features.is_cpu else DEVICE_ELEMENTS
-    per_image = features.shape[1] * features.shape[2]
-    yield from features.split(max(1, budget // per_image))
+    per_image = features.shape[1] * max(features.shape[2], TOKEN_ELEMENTS)
+    yield from torch.split(features, max(1, budget // per_image))

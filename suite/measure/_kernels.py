@@ -40,19 +40,18 @@ def reorder_channels(features: Tensor, order: Tensor) -> Tensor:
     return features.index_select(-1, order.to(features.device))
 
 
-def where_below(values: Tensor, limit: float | Tensor) -> Tensor:
+def where_below(values: Tensor, limit: float) -> Tensor:
     """Flat positions of the values under a limit.
 
     Args:
         values: real, any shape, contiguous.
-        limit: the limit, broadcastable to the values.
+        limit: the limit.
 
     Returns:
         ``[M]`` int64, ascending.
     """
     if values.is_cpu:
-        limits = limit.numpy() if isinstance(limit, Tensor) else limit
-        return torch.from_numpy(np.flatnonzero(values.numpy() < limits))
+        return torch.from_numpy(np.flatnonzero(values.numpy() < limit))
     return (values < limit).flatten().nonzero()[:, 0]
 
 

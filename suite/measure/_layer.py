@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from suite.measure._features import pieces, working
+from suite.measure._histogram import histogram_bits
 from suite.measure._kernels import reorder_channels
-from suite.measure.energy_pattern import PatternSum
-from suite.measure.entropy import BINS, histogram_bits, standard_range
+from suite.measure.entropy import BINS, standard_range
 from suite.measure.magnitude import mean_absolute, rms_about_mean, token_moments
 from suite.measure.rank import dims_for, participation_ratio, settled_energies
 from suite.measure.spectrum import ChannelSpectrum, mirror, one_sided_amplitude
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from suite.measure._spill import Spill
+    from suite.measure.energy_pattern import PatternSum
 
 Range = tuple[float, float]
 
@@ -193,8 +194,7 @@ class LayerTally:
         spectrum = ChannelSpectrum.joined([part.spectrum for part in parts])
         permuted = ChannelSpectrum.joined([part.permuted for part in parts])
         energy, bits, size, pooled = (
-            torch.cat(tensors)
-            for tensors in zip(*((p.energy, p.bits, p.size, p.pooled) for p in parts), strict=True)
+            torch.cat(tensors) for tensors in zip(*((p.energy, p.bits, p.size, p.pooled) for p in parts), strict=True)
         )
         rows = (
             *size.T,
@@ -210,5 +210,4 @@ class LayerTally:
         self._per_image.append(torch.stack(rows).cpu().numpy())
         self._dims.append(dims_for(energy).cpu().numpy())
         self._pooled.append(pooled.cpu().numpy())
-        for total, part in zip(self._amplitude, (spectrum, permuted), strict=True):
-            total += part.amplitude.sum(dim=0).cpu()
+        self._amplitude += torch.stack([part.amplitude.sum(dim=0) for part in (spectrum, permuted)]).cpu()

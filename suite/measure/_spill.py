@@ -21,9 +21,7 @@ class Spill:
     Iterating gives all of them in order, a few at a time, as often as wanted.
     """
 
-    def __init__(
-        self, path: Path, *, tokens: int, channels: int, kind: torch.dtype, device: torch.device
-    ) -> None:
+    def __init__(self, path: Path, *, tokens: int, channels: int, kind: torch.dtype, device: torch.device) -> None:
         """Create the file.
 
         Args:

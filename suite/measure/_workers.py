@@ -64,6 +64,18 @@ class Workers:
             for future in waiting:
                 future.cancel()
 
+    def call(self, task: Callable[[], Result]) -> Result:
+        """Run one task on one core: an eigenproblem split over busy cores can take a hundred times as long.
+
+        Args:
+            task: called without gradient recording.
+
+        Returns:
+            Its result.
+        """
+        (result,) = self.map(lambda _: task(), (None,))
+        return result
+
     def close(self) -> None:
         """Stop the threads once their tasks are done."""
         if self._pool is not None:
@@ -71,6 +83,7 @@ class Workers:
 
 
 def _one_core(together: threading.Barrier) -> None:
+    torch.get_num_threads()  # a thread's first look at the number would overwrite what is set before it
     torch.set_num_threads(1)
     together.wait()  # no thread may take two of these calls
 

@@ -2,7 +2,7 @@
 
 For a real token the two-sided curve ``S`` obeys ``S[k] + S[C-1-k] = 1 + E0``, with ``E0`` the share of bin 0, whatever
 the token holds; and the order of channels is arbitrary. So the published curve lies on the diagonal for noise, for a
-single live channel and for shuffled channels alike. The sorted curve, which no order of bins can change, stands beside it.
+single live channel and for shuffled channels alike. The sorted curve, which no order of bins changes, stands beside it.
 
 References:
     Encoding Mismatch, arXiv 2511.15572, and its released analysis (power at every bin in bin order, each token
@@ -63,7 +63,7 @@ class EnergyPattern:
         Returns:
             ``[P]`` float64 in (0, 1].
         """
-        return self.dims(percents) / len(self.curve)
+        return self.dims(percents).double() / len(self.curve)
 
 
 class PatternSum:
@@ -82,9 +82,7 @@ class PatternSum:
         """
         self._channels = channels
         self._ordered = ordered
-        self._power = torch.zeros(
-            channels // 2 + 1 if ordered else channels, dtype=torch.float64, device=device
-        )
+        self._power = torch.zeros(channels // 2 + 1 if ordered else channels, dtype=torch.float64, device=device)
         self._tokens = 0
         self._empty = 0
 

@@ -16,20 +16,18 @@ References:
 from __future__ import annotations
 
 import math
-from functools import cache
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from suite.measure._features import as_features, pieces
-from suite.measure._kernels import where_below
+from suite.measure._histogram import histogram_bits
 from suite.measure.magnitude import token_moments
 
-Vector = NDArray[np.float64]
-Index = NDArray[np.int32]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
 
 BINS = 100
 """Bins of the published histogram."""
@@ -38,6 +36,8 @@ SPAN = 4.0
 
 A Gaussian leaves 6e-5 of its values outside, so the end bins stay honest; a wider range would spend bins on nothing.
 """
+NARROWEST = 1e-300
+"""Ranges and deviations below this are a point: the width of a bin could not be divided by."""
 
 
 def max_bits(channels: int, bins: int = BINS) -> float:
@@ -140,7 +140,7 @@ def check_bins(bins: int) -> None:
 
 
 def check_range(low: float, high: float) -> tuple[float, float]:
-    """A usable range: equal ends are widened by one half each way, as numpy does.
+    """A usable range: equal ends (to all purposes) are widened by one half each way, as numpy does.
 
     Args:
         low: lower end.
@@ -154,11 +154,11 @@ def check_range(low: float, high: float) -> tuple[float, float]:
     """
     if not (math.isfinite(low) and math.isfinite(high) and low <= high):
         raise ValueError(f"a histogram range must be finite and ascending, not ({low}, {high})")
-    return (low, high) if low < high else (low - 0.5, high + 0.5)
+    return (low, high) if high - low > NARROWEST else (low - 0.5, high + 0.5)
 
 
 def standard_range(mean: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
-    """Each token's mean less and plus ``SPAN`` standard deviations; one half each way for a constant token.
+    """Each token's mean less and plus ``SPAN`` standard deviations, or one half for a constant token.
 
     Args:
         mean: ``[B, N]`` float64, mean of each token.
@@ -167,74 +167,5 @@ def standard_range(mean: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         Two ``[B, N, 1]`` float64 tensors, the first below the second.
     """
-    reach = torch.where(deviation > 0, SPAN * deviation, 0.5)
+    reach = torch.where(deviation > NARROWEST, SPAN * deviation, 0.5)
     return (mean - reach)[..., None], (mean + reach)[..., None]
-
-
-def histogram_bits(values: Tensor, low: float | Tensor, high: float | Tensor, *, bins: int) -> Tensor:
-    """Entropy of each token's histogram; the range may differ from token to token.
-
-    Args:
-        values: checked features ``[B, N, C]``, float32 or float64.
-        low: lower end, a number or ``[B, N, 1]`` float64.
-        high: upper end, likewise, above ``low``.
-        bins: number of bins.
-
-    Returns:
-        ``[B, N]`` float64, bits.
-    """
-    images, tokens, channels = values.shape
-    index = _bin_index(values, low, high, bins)
-    first = torch.arange(0, images * tokens * bins, bins, dtype=torch.int32, device=values.device)
-    index += first.view(images, tokens, 1)
-    counts = torch.bincount(index.view(-1), minlength=images * tokens * bins)
-    # H = log2 C - 1/C sum_b n_b log2 n_b; the counts are small whole numbers, so n log2 n comes from a table.
-    filled = _n_log2_n(channels, values.device).index_select(0, counts).view(images, tokens, bins).sum(dim=2)
-    return (math.log2(channels) - filled / channels).clamp_(min=0)
-
-
-@cache
-def _n_log2_n(largest: int, device: torch.device) -> Tensor:
-    """The table of n log2 n for n = 0 .. largest, float64."""
-    with torch.inference_mode(mode=False):
-        number = torch.arange(largest + 1, dtype=torch.float64, device=device)
-        return torch.xlogy(number, number) / math.log(2)
-
-
-def _bin_index(values: Tensor, low: float | Tensor, high: float | Tensor, bins: int) -> Tensor:
-    """Bin of every value, ``[B, N, C]`` int32.
-
-    The position is computed in the type of the values, a hair too high: only a value that lands within twice that hair
-    above an edge can be in doubt, and those few are settled in float64 against the edges as numpy computes them.
-    """
-    per_unit = bins / (high - low)
-    # Bounds the rounding of position: of the end (|low| per_unit eps), of the difference and of the product (bins eps each).
-    hair = 4 * torch.finfo(values.dtype).eps * (bins + per_unit * (abs(low) + abs(high)))
-    margin = 0.25  # keeps clipped values in the end bins and away from every edge
-    position = (values - _to(low - hair / per_unit, values)).mul_(_to(per_unit, values))
-    index = position.clamp_(margin, bins - margin).int()
-    doubtful = where_below(position.frac_(), _to(2 * hair, values))
-    if len(doubtful):
-        flat = index.view(-1)
-        token = doubtful // values.shape[2]
-        settled = _settle(
-            values.view(-1)[doubtful].cpu().numpy().astype(np.float64),
-            flat[doubtful].cpu().numpy(),
-            *(end.view(-1)[token].cpu().numpy() if isinstance(end, Tensor) else end for end in (low, high)),
-            bins=bins,
-        )
-        flat[doubtful] = torch.from_numpy(settled).to(flat.device)
-    return index
-
-
-def _settle(values: Vector, index: Index, low: Vector | float, high: Vector | float, *, bins: int) -> Index:
-    """Move values to the bin below or above where the edges, as numpy computes them, say so; arrays ``[M]``."""
-    step = (high - low) / bins
-    below = (values < index * step + low) & (index > 0)
-    above = (values >= (index + 1) * step + low) & (index < bins - 1)
-    return index - below.astype(np.int32) + above
-
-
-def _to(number: float | Tensor, values: Tensor) -> float | Tensor:
-    """A number as it is, a tensor in the type of the values."""
-    return number.to(values.dtype) if isinstance(number, Tensor) else number

@@ -13,6 +13,9 @@ from torch import Tensor
 
 from suite.measure._features import as_features
 
+TINY, HUGE = 1e-15, 1e15
+"""Lengths beyond which squares in float32 lose digits: there float64 takes over."""
+
 
 def magnitude(features: Tensor) -> Tensor:
     """Mean absolute activation of each image.
@@ -64,6 +67,8 @@ def token_moments(values: Tensor) -> tuple[Tensor, Tensor]:
     """
     mean = values.mean(dim=2, keepdim=True)
     length = torch.linalg.vector_norm(values - mean, dim=2)
+    if values.dtype == torch.float32 and not bool(((length > TINY) & (length < HUGE)).all()):
+        return token_moments(values.double())
     return mean[..., 0].double(), length.double() / math.sqrt(values.shape[2])
 
 

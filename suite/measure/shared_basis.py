@@ -10,15 +10,19 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
 
 from suite.measure._features import as_features, pieces
 from suite.measure.rank import SHARES, cumulative_share, dims_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from torch import Tensor
 
 
 @dataclass(frozen=True)

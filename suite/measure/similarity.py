@@ -57,9 +57,7 @@ def debiased_cka(first: ArrayLike, second: ArrayLike) -> float:
     one, two = (_hollow(gram) for gram in grams)
     squares = _unbiased_hsic(one, one), _unbiased_hsic(two, two)
     if min(squares) <= 0:
-        raise ValueError(
-            "debiased CKA is undefined here: a layer varies no more than noise, pass more images"
-        )
+        raise ValueError("debiased CKA is undefined here: a layer varies no more than noise, pass more images")
     return _unbiased_hsic(one, two) / float(np.sqrt(squares[0] * squares[1]))
 
 
@@ -84,9 +82,7 @@ def spectrum_similarity(first: ArrayLike, second: ArrayLike) -> float:
     grid = grid[(grid >= max(f[0] for f, _ in curves)) & (grid <= min(f[-1] for f, _ in curves))]
     one, two = (np.interp(grid, frequency, level) for frequency, level in curves)
     if len(grid) < 3 or min(np.ptp(one), np.ptp(two)) == 0:
-        raise ValueError(
-            "these spectra have no correlation: they need 3 common frequencies and must not be flat"
-        )
+        raise ValueError("these spectra have no correlation: they need 3 common frequencies and must not be flat")
     return float(np.clip(np.corrcoef(one, two)[0, 1], -1, 1))
 
 
@@ -142,7 +138,5 @@ def _unbiased_hsic(one: Vector, two: Vector) -> float:
     """Song et al. 2012, equation 5, on two hollow Gram matrices."""
     n = len(one)
     rows, columns = one.sum(axis=0), two.sum(axis=0)
-    total = (
-        np.vdot(one, two) + rows.sum() * columns.sum() / ((n - 1) * (n - 2)) - 2 * rows @ columns / (n - 2)
-    )
+    total = np.vdot(one, two) + rows.sum() * columns.sum() / ((n - 1) * (n - 2)) - 2 * rows @ columns / (n - 2)
     return float(total / (n * (n - 3)))

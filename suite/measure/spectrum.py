@@ -1,22 +1,27 @@
 """The Fourier transform of a token along its channels: amplitude, power and what is read off them.
 
-For a token ``x`` of ``C`` channels, ``F[k] = 1/C sum_c x[c] exp(-2 pi i k c / C)``. Real tokens have ``F[C-k] = conj F[k]``,
-so only the bins ``0 .. C // 2`` are computed; the published two-sided curves are mirrored from them.
+For a token ``x`` of ``C`` channels, ``F[k] = 1/C sum_c x[c] exp(-2 pi i k c / C)``. Real tokens have
+``F[C-k] = conj F[k]``, so only the bins ``0 .. C // 2`` are computed; the published two-sided curves are mirrored.
 The order of channels in a network is arbitrary: compare every reading with its twin on permuted channels.
 
 References:
-    Distillation Dynamics, arXiv 2511.06848, and its released analysis (1/C scaling, amplitude, every bin, k = 0 included).
+    Distillation Dynamics, arXiv 2511.06848, and its released analysis (1/C scaling, amplitude, all bins, k = 0 too).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
 
 from suite.measure._features import as_features, pieces
 from suite.measure._kernels import modulus
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
 
 
 def mirror(one_sided: Tensor, channels: int) -> Tensor:
@@ -64,7 +69,8 @@ class ChannelSpectrum:
 
     Attributes:
         amplitude: ``[B, C // 2 + 1]`` float64, mean of ``|F[k]|``, activation units.
-        power: ``[B, C // 2 + 1]`` float64, mean of ``|F[k]|^2``; over all ``C`` bins it sums to the mean square (Parseval).
+        power: ``[B, C // 2 + 1]`` float64, mean of ``|F[k]|^2``; over all ``C`` bins it sums to the mean square
+            (Parseval).
         channels: ``C``, at least 2.
     """
 

@@ -14,18 +14,17 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from suite.measure._batch import extremes, require_finite, require_shapes
 from suite.measure._deep import second_look
-from suite.measure._features import check_shape, working
+from suite.measure._features import working
 from suite.measure._layer import PER_IMAGE, Deep, LayerTally
 from suite.measure._spill import Spill
 from suite.measure._workers import Workers
@@ -33,7 +32,11 @@ from suite.measure.energy_pattern import PatternSum
 from suite.measure.entropy import check_range
 from suite.measure.nulls import permutation
 
-Extremes = tuple[Tensor, Tensor]
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from types import TracebackType
+
+    from numpy.typing import NDArray
 
 
 class LayerStream:
@@ -94,17 +97,18 @@ class LayerStream:
         """
         self._require_open()
         try:
-            self._check(layers)
+            require_shapes(layers, [(tally.tokens, tally.channels) for tally in self._tallies])
             workers = self._start(layers)
-            extremes = list(workers.map(_extremes, layers))
-            self._require_finite(extremes)
+            ends = list(workers.map(extremes, layers))
+            require_finite(ends, first_image=self._images)
             if not self._tallies:
-                self._begin(layers, extremes)
-            tasks = zip(self._tallies, layers, extremes, strict=True)
+                self._begin(layers, ends)
+            tasks = zip(self._tallies, layers, ends, strict=True)
             for _ in workers.map(lambda task: task[0].add(task[1], *task[2]), tasks):
                 pass
         except BaseException:
             self._state = "interrupted by an error"
+            self.close()
             raise
         self._images += len(layers[0])
 
@@ -137,17 +141,24 @@ class LayerStream:
                 raise ValueError("a deep layer compares images: pass at least 2, or deep=()")
             arrays = self._over_layers()
             for number, tally in enumerate(self._tallies):
-                named = dict(zip(("amplitude", "amplitude_permuted"), tally.amplitude(), strict=True))
-                named["pooled"] = tally.pooled()
+                as_is, permuted = tally.amplitude()
+                named: dict[str, NDArray[np.generic]] = {
+                    "amplitude": as_is,
+                    "amplitude_permuted": permuted,
+                    "pooled": tally.pooled(),
+                }
                 if tally.deep is not None:
-                    named |= second_look(tally, generator=self._generator, workers=self._workers)
+                    try:
+                        named |= second_look(tally, generator=self._generator, workers=self._workers)
+                    except ValueError as error:
+                        raise ValueError(f"layer {number}: {error}") from None
                 arrays |= {f"{name}.{number:02d}": values for name, values in named.items()}
         finally:
             self.close()
         return arrays
 
     def close(self) -> None:
-        """Remove the temporary files; safe to call at any time, and again."""
+        """Remove the temporary files; safe at any time, and again."""
         if self._state == "open":
             self._state = "closed"
         for tally in self._tallies:
@@ -158,7 +169,7 @@ class LayerStream:
         if self._workers is not None:
             self._workers.close()
 
-    def __enter__(self) -> LayerStream:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -170,54 +181,17 @@ class LayerStream:
         if self._state != "open":
             raise ValueError(f"this stream was {self._state}: start a new one from the first image")
 
-    def _check(self, layers: Sequence[Tensor]) -> None:
-        """Refuse layers whose shapes do not fit each other or the batches before."""
-        if not layers:
-            raise ValueError("a batch needs at least one layer")
-        for number, layer in enumerate(layers):
-            try:
-                check_shape(layer)
-            except ValueError as error:
-                raise ValueError(f"layer {number}: {error}") from None
-            if layer.shape[0] != layers[0].shape[0]:
-                raise ValueError(
-                    f"layer {number} holds {len(layer)} images, layer 0 {len(layers[0])}: pass the same images"
-                )
-            if min(layer.shape[1:]) < 2:
-                raise ValueError(
-                    f"layer {number} has {layer.shape[1]} tokens of {layer.shape[2]} channels, "
-                    "and every measurement needs at least 2 of each: leave it out"
-                )
-        before = [(tally.tokens, tally.channels) for tally in self._tallies]
-        now = [(layer.shape[1], layer.shape[2]) for layer in layers]
-        if before and before != now:
-            raise ValueError(
-                f"[tokens, channels] of the layers changed from {before} to {now}: use one stream each"
-            )
-
-    def _require_finite(self, extremes: list[Extremes]) -> None:
-        for number, (low, high) in enumerate(extremes):
-            broken = ~(torch.isfinite(low) & torch.isfinite(high))
-            if bool(broken.any()):
-                image = self._images + int(broken.int().argmax())
-                raise ValueError(
-                    f"layer {number}, image {image}: a feature is NaN or infinite, check the model's input"
-                )
-
     def _start(self, layers: Sequence[Tensor]) -> Workers:
         """The threads, as many as torch uses; on an accelerator its own parallelism is enough."""
         if self._workers is None:
             self._workers = Workers(torch.get_num_threads() if layers[0].is_cpu else 1)
         return self._workers
 
-    def _begin(self, layers: Sequence[Tensor], extremes: list[Extremes]) -> None:
+    def _begin(self, layers: Sequence[Tensor], ends: Sequence[tuple[Tensor, Tensor]]) -> None:
         """Set histogram ranges and channel permutations, and make room on disk."""
         deep = _deep_layers(self._wanted, len(layers))
         self._folder = TemporaryDirectory(prefix="features-", dir=self._parent)
-        ranges = [
-            (float(low[: self._calibrate].min()), float(high[: self._calibrate].max()))
-            for low, high in extremes
-        ]
+        ranges = [(float(low[: self._calibrate].min()), float(high[: self._calibrate].max())) for low, high in ends]
         over_layers = check_range(min(low for low, _ in ranges), max(high for _, high in ranges))
         for number, layer in enumerate(layers):
             tokens, channels = layer.shape[1:]
@@ -240,12 +214,6 @@ class LayerStream:
         arrays["tokens"] = np.array([tally.tokens for tally in self._tallies])
         arrays["channels"] = np.array([tally.channels for tally in self._tallies])
         return arrays
-
-
-def _extremes(layer: Tensor) -> Extremes:
-    """Smallest and largest value of each image, NaN where one is NaN."""
-    values = layer.detach()
-    return values.amin(dim=(1, 2)), values.amax(dim=(1, 2))
 
 
 def _deep_layers(wanted: Collection[int] | None, layers: int) -> set[int]:

@@ -75,7 +75,8 @@ def principal_cosines(first: Subspace, second: Subspace) -> Tensor:
     Returns:
         ``[b, k]`` float64 in [0, 1], descending; zeros stand for absent directions.
     """
-    return torch.linalg.svdvals(first.directions.mT @ second.directions).clamp_(max=1)
+    cosines: Tensor = torch.linalg.svdvals(first.directions.mT @ second.directions)
+    return cosines.clamp_(max=1)
 
 
 def overlap(first: Subspace, second: Subspace) -> Tensor:
@@ -136,7 +137,7 @@ def overlaps(
     within = torch.empty(images, dtype=torch.float64)
     start: Subspace | None = None
     before: tuple[Tensor, Subspace] | None = None
-    for stop in trip.split(IMAGES_AT_ONCE):
+    for stop in torch.split(trip, IMAGES_AT_ONCE):
         one, two = (top_subspace(half, k) for half in halves(fetch(stop), generator))
         within[stop] = overlap(one, two).cpu()
         across[stop[:-1]] = overlap(one[:-1], two[1:]).cpu()

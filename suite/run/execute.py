@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import errno
+import sys
 import time
 import traceback
 from contextlib import ExitStack
 from enum import StrEnum
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from suite.errors import SuiteError
+from suite.errors import SuiteError, one_line
+from suite.evidence.disk import Unwritable, full, is_full
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from suite.evidence.cell import Cell, Result
-    from suite.evidence.store import Draft, Store
-    from suite.studies.protocol import Arrays, Metrics
+    from suite.evidence.draft import Draft
+    from suite.evidence.store import Store
 
     Report = Callable[[str, float, str], None]
 
@@ -38,7 +39,7 @@ class Workbench:
     """The :class:`suite.studies.protocol.Bench` of one cell in one store."""
 
     def __init__(self, store: Store, draft: Draft, device: str, report: Report) -> None:
-        """Progress goes to ``report`` under the cell's key."""
+        """Progress goes to the cell's log, and to ``report`` under the cell's key."""
         self._store = store
         self._draft = draft
         self._report = report
@@ -65,54 +66,89 @@ class Workbench:
 
     def report(self, fraction: float, text: str) -> None:
         """Pass progress on."""
+        self._draft.log(text)
         self._report(self.cell.key, fraction, text)
 
+    def settle(self, result: Any, *, seconds: float) -> Outcome:
+        """Seal what a study returned: arrays and metrics, or a fault, which is kept as one.
 
-def _run(study: str, benches: list[Workbench]) -> dict[str, tuple[Arrays, Metrics] | Exception]:
-    """Results by key. A study with ``run_block`` computes cells of one group together."""
-    module = import_module(f"suite.studies.{study}")
-    if hasattr(module, "run_block"):
-        results: dict[str, tuple[Arrays, Metrics] | Exception] = module.run_block(benches)
-        return results
-    found: dict[str, tuple[Arrays, Metrics] | Exception] = {}
-    for bench in benches:
-        found[bench.cell.key] = module.run(bench)
-    return found
+        Raises:
+            Unwritable: the disk is full or not ours to write to.
+        """
+        fault = result if isinstance(result, Exception) else self._finish(result, seconds)
+        if fault is None:
+            return Outcome.DONE
+        if isinstance(fault, Unwritable):
+            raise fault
+        if is_full(fault, self._store.root):
+            raise full(self._store.root) from fault
+        text = "".join(traceback.format_exception(fault))
+        self._draft.fail(text, reason=one_line(fault), seconds=seconds, device=self.device)
+        return Outcome.FAILED
+
+    def _finish(self, result: Any, seconds: float) -> Exception | None:
+        """Write results; what makes them none, if they are none."""
+        if not isinstance(result, tuple) or len(result) != len(("arrays", "metrics")):
+            return SuiteError(f"the study returned {type(result).__name__}, not a pair of arrays and metrics")
+        try:
+            self._draft.finish(*result, seconds=seconds, device=self.device)
+        except Exception as fault:  # noqa: BLE001 - no result: a fault of the cell like any other
+            return fault
+        return None
 
 
-def _explain_full_disk(error: OSError, store: Store) -> SuiteError:
-    return SuiteError(
-        f"the disk that holds {store.root} is full ({error.strerror}): free space and run the same command "
-        "again; finished cells are kept and unfinished ones resume"
-    )
+def _study(name: str) -> Any:
+    """The module of a study: one of ours, or any module by its dotted name."""
+    return import_module(name if "." in name else f"suite.studies.{name}")
 
 
-def _compute(store: Store, cells: Sequence[Cell], device: str, report: Report) -> dict[str, Outcome]:
-    """Run the study on cells whose locks are held and seal every result or failure; a full disk is raised."""
-    started = time.monotonic()
-    drafts = {cell.key: store.begin(cell) for cell in cells}
-    benches = [Workbench(store, draft, device, report) for draft in drafts.values()]
+def _limit_threads(threads: int) -> None:
+    """Results must not depend on how many workers there are, and sums depend on the number of threads."""
+    torch = sys.modules.get("torch")  # a study imports it at the top, or does without
+    if torch is not None:
+        torch.set_num_threads(threads)
+
+
+def _run(study: Any, benches: Sequence[Workbench]) -> dict[str, Any]:
+    """What a study returns for cells computed together, by key; whatever it raises is each cell's fault."""
     try:
-        results = _run(cells[0].study, benches)
-    except Exception as error:  # whatever a study raises is kept with its cells
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            raise
-        results = dict.fromkeys(drafts, error)
-    seconds = (time.monotonic() - started) / len(cells)
+        if hasattr(study, "run_block"):
+            found: dict[str, Any] = study.run_block(benches)
+            return {
+                bench.cell.key: found.get(bench.cell.key, SuiteError("the study returned nothing for this cell"))
+                for bench in benches
+            }
+        return {bench.cell.key: study.run(bench) for bench in benches}
+    except Exception as fault:  # noqa: BLE001 - kept with its cells
+        return {bench.cell.key: fault for bench in benches}
+
+
+def _compute(store: Store, cells: Sequence[Cell], device: str, threads: int, report: Report) -> dict[str, Outcome]:
+    """Run the study on cells whose locks are held and seal every result or failure."""
+    benches = [Workbench(store, store.begin(cell), device, report) for cell in cells]
+    try:
+        study = _study(cells[0].study)
+        _limit_threads(threads)
+    except Exception as fault:  # noqa: BLE001 - a study that cannot be loaded is a fault of its cells
+        return {bench.cell.key: bench.settle(fault, seconds=0.0) for bench in benches}
     outcomes: dict[str, Outcome] = {}
-    for key, draft in drafts.items():
-        result = results[key]
-        if isinstance(result, Exception):
-            draft.fail("".join(traceback.format_exception(result)), seconds=seconds, device=device)
-            outcomes[key] = Outcome.FAILED
-        else:
-            draft.finish(*result, seconds=seconds, device=device)
-            outcomes[key] = Outcome.DONE
+    for together in [benches] if hasattr(study, "run_block") else [[bench] for bench in benches]:
+        started = time.monotonic()
+        results = _run(study, together)
+        seconds = (time.monotonic() - started) / len(together)
+        for bench in together:
+            outcomes[bench.cell.key] = bench.settle(results[bench.cell.key], seconds=seconds)
     return outcomes
 
 
 def execute(
-    store: Store, cells: Sequence[Cell], *, device: str, report: Report, again: bool = False
+    store: Store,
+    cells: Sequence[Cell],
+    *,
+    device: str,
+    report: Report,
+    threads: int = 1,
+    again: bool = False,
 ) -> dict[str, Outcome]:
     """Compute cells of one study (one group, if it has several) and write them to the store.
 
@@ -121,13 +157,14 @@ def execute(
         cells: what to compute; their needs are finished.
         device: ``cpu`` or ``cuda``.
         report: called with key, fraction and a line for people.
+        threads: torch's threads, if the study uses torch.
         again: compute a cell that is done, too.
 
     Returns:
         the outcome by key; ``busy`` where another process computes the cell.
 
     Raises:
-        SuiteError: the disk is full; nothing finished is lost.
+        Unwritable: the disk is full or not ours to write to; nothing finished is lost.
     """
     outcomes: dict[str, Outcome] = {}
     with ExitStack() as locks:
@@ -135,16 +172,12 @@ def execute(
         for cell in cells:
             if not locks.enter_context(store.lock(cell.key)):
                 outcomes[cell.key] = Outcome.BUSY
-            elif not again and store.state(cell.key).word == "done":
+                continue
+            store.recover(cell.key)
+            if not again and store.state(cell.key).word == "done":
                 outcomes[cell.key] = Outcome.CACHED
             else:
                 mine.append(cell)
-        if not mine:
-            return outcomes
-        try:
-            outcomes |= _compute(store, mine, device, report)
-        except OSError as error:
-            if error.errno == errno.ENOSPC:
-                raise _explain_full_disk(error, store) from error
-            raise
+        if mine:
+            outcomes |= _compute(store, mine, device, threads, report)
     return outcomes

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from suite.claim import Unavailable
+from suite.errors import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -55,22 +56,30 @@ def readings(criterion: Criterion) -> Iterator[Reading]:
         yield control.evidence
 
 
+def asked(claims: Iterable[Claim], profile: Profile) -> Iterator[tuple[str, Reading]]:
+    """Every reading that the profile asks for, under the name of its criterion."""
+    for claim in claims:
+        for criterion in claim.criteria:
+            if criterion.asked_at(profile.name):
+                yield from ((f"{claim.key}.{criterion.key}", reading) for reading in readings(criterion))
+
+
 def _with_needs(cell: Cell, ordered: dict[str, Cell]) -> None:
     for need in cell.needs.values():
         _with_needs(need, ordered)
     ordered.setdefault(cell.key, cell)
 
 
-def cells_of(criterion: Criterion, profile: Profile) -> list[Cell]:
-    """Every cell a criterion and its controls need, needs first.
+def cells_of(reading: Reading, profile: Profile) -> list[Cell]:
+    """Every cell a reading needs, needs first.
 
     Raises:
         Unavailable: the profile cannot supply one of them.
+        SuiteError: the profile or the claim is at fault.
     """
     ordered: dict[str, Cell] = {}
-    for reading in readings(criterion):
-        for cell in reading.cells(profile):
-            _with_needs(cell, ordered)
+    for cell in reading.cells(profile):
+        _with_needs(cell, ordered)
     return list(ordered.values())
 
 
@@ -79,28 +88,28 @@ def plan(
 ) -> Plan:
     """Collect the cells of all criteria, shared cells once, and decide which of them to compute.
 
-    A failed or damaged cell counts as missing; it is kept aside when it is computed again.
+    A failed or damaged cell counts as missing; it is kept aside when it is computed again. Evidence that the
+    profile cannot supply, or whose description is at fault, is named with the reason and keeps nothing else back.
     """
     steps: dict[str, Step] = {}
     impossible: list[tuple[str, str]] = []
-    for claim in claims:
-        for criterion in claim.criteria:
-            if not criterion.asked_at(profile.name):
-                continue
-            name = f"{claim.key}.{criterion.key}"
-            try:
-                cells = cells_of(criterion, profile)
-            except Unavailable as reason:
-                impossible.append((name, str(reason)))
-                continue
-            for cell in cells:
-                if cell.key not in steps:
-                    steps[cell.key] = Step(cell, store.state(cell.key))
-                steps[cell.key].feeds.add(name)
+    for name, reading in asked(claims, profile):
+        try:
+            cells = cells_of(reading, profile)
+        except Unavailable as reason:
+            impossible.append((name, str(reason)))
+            continue
+        except Exception as fault:  # noqa: BLE001 - of a claim or a profile: its verdict will be "error"
+            impossible.append((name, one_line(fault)))
+            continue
+        for cell in cells:
+            if cell.key not in steps:
+                steps[cell.key] = Step(cell, store.state(cell.key))
+            steps[cell.key].feeds.add(name)
     for step in steps.values():
         missing = step.state.word != "done"
         step.run = cache is CachePolicy.ALWAYS or (cache is CachePolicy.ONLY_MISSING and missing)
-    return Plan(tuple(steps.values()), tuple(impossible))
+    return Plan(tuple(steps.values()), tuple(dict.fromkeys(impossible)))
 
 
 def seconds_left(steps: Iterable[Step], workers: int, measured: dict[str, tuple[float, float]]) -> float | None:

@@ -3,74 +3,69 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
-from dataclasses import dataclass
+import threading
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING
 
-from suite.errors import SuiteError
+from suite.evidence.disk import Unwritable
 from suite.evidence.store import Store
 from suite.run.execute import Outcome, execute
+from suite.run.queue import Job, Queue
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from multiprocessing.process import BaseProcess
     from pathlib import Path
 
-    from suite.evidence.cell import Cell
     from suite.run.plan import Plan
     from suite.run.progress import Progress
 
 
-@dataclass(frozen=True)
-class Job:
-    """Cells computed together: one cell, or the cells of one group."""
-
-    cells: tuple[Cell, ...]
-
-    @property
-    def needs(self) -> set[str]:
-        """Keys that must be done before."""
-        return {need.key for cell in self.cells for need in cell.needs.values()}
-
-
-def jobs_of(plan: Plan) -> list[Job]:
-    """The cells to run, cells of one group in one job; longest waits first is left to the order of the plan."""
-    groups: dict[str, list[Cell]] = {}
-    for step in plan.to_run:
-        groups.setdefault(step.cell.group or step.cell.key, []).append(step.cell)
-    return [Job(tuple(cells)) for cells in groups.values()]
-
-
-def _limit_threads(threads: int) -> None:
-    """Results must not depend on how many workers there are, and sums depend on the number of threads."""
-    import torch  # noqa: PLC0415 - only where cells are computed
-
-    torch.set_num_threads(threads)
+def _end_with_parent() -> None:
+    """End this process when its parent is gone, killed or not: nobody would take its answer."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _serve(connection: Connection, root: Path, device: str, threads: int, again: bool) -> None:
-    """A worker's life: receive a job, compute it, answer; until the connection closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends its workers
-    _limit_threads(threads)
+    """A worker's life: receive a job, compute it, answer; until it is ended."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     store = Store(root)
+
+    def report(key: str, fraction: float, text: str) -> None:
+        try:
+            connection.send(("progress", key, fraction, text))
+        except OSError:  # nobody listens any more: not a fault of the cell, which would be kept as failed
+            os._exit(1)
+
     while True:
         try:
-            job: Job | None = connection.recv()
-        except EOFError:
-            return
-        if job is None:
+            job: Job = connection.recv()
+        except (EOFError, OSError):
             return
         try:
-            outcomes = execute(
-                store,
-                job.cells,
-                device=device,
-                report=lambda key, fraction, text: connection.send(("progress", key, fraction, text)),
-                again=again,
-            )
-            connection.send(("outcomes", outcomes))
-        except SuiteError as error:
+            answer = execute(store, job.cells, device=device, report=report, threads=threads, again=again)
+            connection.send(("outcomes", answer))
+        except Unwritable as error:
             connection.send(("stop", str(error)))
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Processes started meanwhile ignore Ctrl-C from their first instruction on: it is the parent that ends them."""
+    if threading.current_thread() is not threading.main_thread():  # only there can it be set
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class _Worker:
@@ -82,51 +77,21 @@ class _Worker:
         self.process: BaseProcess = context.Process(
             target=_serve, args=(theirs, store.root, device, threads, again), daemon=True
         )
-        self.process.start()
+        with _deaf_to_interrupts():
+            self.process.start()
         theirs.close()
         self.job: Job | None = None
 
     def give(self, job: Job) -> None:
+        """Hand over a job; if the process died meanwhile, the next message tells."""
         self.job = job
-        self.connection.send(job)
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self.connection.send(job)
 
     def end(self) -> None:
-        self.process.terminate()
+        self.process.kill()
         self.process.join()
         self.connection.close()
-
-
-class _Queue:
-    """Which jobs may start, and what became of every cell."""
-
-    def __init__(self, plan: Plan) -> None:
-        self.waiting = jobs_of(plan)
-        self.outcomes: dict[str, Outcome] = {}
-        self._pending = {cell.key for job in self.waiting for cell in job.cells}
-
-    def settle(self, key: str, outcome: Outcome, progress: Progress) -> None:
-        self.outcomes[key] = outcome
-        self._pending.discard(key)
-        progress.done(key, outcome)
-
-    def block(self, progress: Progress) -> None:
-        """Settle the jobs whose needs cannot be had any more; their own dependants follow."""
-        bad = (Outcome.FAILED, Outcome.KILLED, Outcome.BLOCKED, Outcome.BUSY)
-        blocked = [job for job in self.waiting if any(self.outcomes.get(key) in bad for key in job.needs)]
-        while blocked:
-            for job in blocked:
-                self.waiting.remove(job)
-                for cell in job.cells:
-                    self.settle(cell.key, Outcome.BLOCKED, progress)
-            blocked = [job for job in self.waiting if any(self.outcomes.get(key) in bad for key in job.needs)]
-
-    def next(self) -> Job | None:
-        """The first job whose needs are all done."""
-        for job in self.waiting:
-            if not job.needs & self._pending:
-                self.waiting.remove(job)
-                return job
-        return None
 
 
 def run(
@@ -145,7 +110,7 @@ def run(
         plan: what to compute.
         store: where results go.
         device: ``cpu`` or ``cuda``.
-        workers: processes; 1 computes in this process.
+        workers: processes, at least 1; 1 computes in this process.
         threads: torch's threads in each of them.
         progress: told what runs and how far it is.
         again: compute cells that are done, too.
@@ -154,76 +119,94 @@ def run(
         the outcome of every cell of the plan that was to run.
 
     Raises:
-        SuiteError: the disk is full.
+        Unwritable: the disk is full or not ours to write to; what is finished is kept.
+        SuiteError: cells of the plan wait for one another.
     """
-    queue = _Queue(plan)
-    if not queue.waiting:
-        return {}
-    if workers == 1:
-        _limit_threads(threads)
-        return _inline(queue, store, device, progress, again)
-    return _pool(queue, store, device, min(workers, len(queue.waiting)), threads, progress, again)
-
-
-def _inline(queue: _Queue, store: Store, device: str, progress: Progress, again: bool) -> dict[str, Outcome]:
-    while (job := queue.next()) is not None:
-        for cell in job.cells:
-            progress.start(cell.key)
-        outcomes = execute(store, job.cells, device=device, report=progress.update, again=again)
-        for key, outcome in outcomes.items():
-            queue.settle(key, outcome, progress)
-        queue.block(progress)
+    queue = Queue(plan, progress)
+    count = min(workers, len(queue.waiting))
+    if count <= 1:
+        _inline(queue, store, device, threads, progress, again)
+    else:
+        _Pool(queue, store, device, threads, progress, again).run(count)
+    queue.require_empty()
     return queue.outcomes
 
 
-def _pool(
-    queue: _Queue, store: Store, device: str, count: int, threads: int, progress: Progress, again: bool
-) -> dict[str, Outcome]:
-    workers = [_Worker(store, device, threads, again) for _ in range(count)]
-    try:
-        while True:
-            for worker in workers:
-                if worker.job is None and (job := queue.next()) is not None:
-                    for cell in job.cells:
-                        progress.start(cell.key)
-                    worker.give(job)
-            busy = [worker for worker in workers if worker.job is not None]
-            if not busy:
-                return queue.outcomes
-            ready = wait([worker.connection for worker in busy], timeout=1.0)
-            progress.tick()
-            for worker in busy:
-                if worker.connection in ready:
-                    _listen(worker, queue, progress)
-                    if not worker.process.is_alive() and worker.job is None:
-                        worker.end()
-                        workers[workers.index(worker)] = _Worker(store, device, threads, again)
-            queue.block(progress)
-    finally:
-        for worker in workers:
-            worker.end()
+def _inline(queue: Queue, store: Store, device: str, threads: int, progress: Progress, again: bool) -> None:
+    while (job := queue.next()) is not None:
+        outcomes = execute(store, job.cells, device=device, report=progress.update, threads=threads, again=again)
+        for key, outcome in outcomes.items():
+            queue.settle(key, outcome)
 
 
-def _listen(worker: _Worker, queue: _Queue, progress: Progress) -> None:
-    """Take one message; a worker that died (killed, out of memory) loses its job, never a finished cell."""
-    assert worker.job is not None
-    try:
-        message = worker.connection.recv()
-    except (EOFError, ConnectionResetError):
-        worker.process.join()
+class _Pool:
+    """Several workers and the queue they empty."""
+
+    def __init__(self, queue: Queue, store: Store, device: str, threads: int, progress: Progress, again: bool) -> None:
+        self._queue = queue
+        self._store = store
+        self._progress = progress
+        self._options = device, threads, again
+        self._workers: list[_Worker] = []
+
+    def _start(self) -> _Worker:
+        return _Worker(self._store, *self._options)
+
+    def run(self, count: int) -> None:
+        try:
+            for _ in range(count):
+                self._workers.append(self._start())
+            while self._give():
+                waited_for = {worker.connection: worker for worker in self._workers if worker.job is not None}
+                for connection in wait(list(waited_for), timeout=1.0):
+                    assert isinstance(connection, Connection)
+                    self._listen(waited_for[connection])
+                self._progress.tick()
+        finally:
+            for worker in self._workers:
+                worker.end()
+
+    def _give(self) -> bool:
+        """Hand out what may start; whether anybody has anything to do."""
+        for place, worker in enumerate(self._workers):
+            if worker.job is None and (job := self._queue.next()) is not None:
+                if not worker.process.is_alive():
+                    worker.end()
+                    self._workers[place] = self._start()
+                self._workers[place].give(job)
+        return any(worker.job is not None for worker in self._workers)
+
+    def _listen(self, worker: _Worker) -> None:
+        try:
+            kind, *content = worker.connection.recv()
+        except (EOFError, OSError):
+            self._bury(worker)
+            return
+        if kind == "progress":
+            self._progress.update(*content)
+        elif kind == "stop":
+            raise Unwritable(*content)
+        else:
+            worker.job = None
+            for key, outcome in content[0].items():
+                self._queue.settle(key, outcome)
+
+    def _bury(self, worker: _Worker) -> None:
+        """A worker that died loses what it was computing, never a finished cell; a fresh one takes its place."""
+        worker.end()
+        assert worker.job is not None
         for cell in worker.job.cells:
-            progress.say(
-                f"the process that computed '{cell}' ended with code {worker.process.exitcode} "
-                "(-9 is a kill, often for want of memory); it resumes when run again"
-            )
-            queue.settle(cell.key, Outcome.KILLED, progress)
-        worker.job = None
-        return
-    if message[0] == "progress":
-        progress.update(*message[1:])
-    elif message[0] == "stop":
-        raise SuiteError(message[1])
-    else:
-        worker.job = None
-        for key, outcome in message[1].items():
-            queue.settle(key, outcome, progress)
+            if self._store.state(cell.key).word == "done":
+                self._queue.settle(cell.key, Outcome.DONE)
+                continue
+            self._progress.say(f"lost: {cell}: its process {_ended(worker.process.exitcode)}; run again to resume it")
+            self._queue.settle(cell.key, Outcome.KILLED)
+        self._workers[self._workers.index(worker)] = self._start()
+
+
+def _ended(code: int | None) -> str:
+    """How a process ended, in words."""
+    if code is None or code >= 0:
+        return f"ended with code {code}"
+    name = signal.Signals(-code).name
+    return f"was killed by {name}" + (" (often for want of memory: try fewer --workers)" if name == "SIGKILL" else "")

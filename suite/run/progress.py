@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from suite.run.execute import Outcome
 
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
     from suite.run.plan import Plan
 
 MINUTE = 60.0
+_WHY = {
+    Outcome.FAILED: "python -m suite status tells why",
+    Outcome.BLOCKED: "it needs a cell that could not be had",
+    Outcome.BUSY: "another process computes it; run again when that is done",
+}
+_BAD = (Outcome.FAILED, Outcome.KILLED, Outcome.BLOCKED)
+_BAR = 20  # characters
 
 
 def duration(seconds: float) -> str:
@@ -50,14 +58,14 @@ class Progress:
         if self._live:
             self._live.start()
         elif self._labels:
-            self._console.print(f"computing {len(self._labels)} cells with {self._workers} worker(s)")
+            self.say(f"computing {_count(len(self._labels), 'cell')} with {_count(self._workers, 'worker')}")
         return self
 
     def __exit__(self, *exception: object) -> None:
         if self._live:
             self._live.stop()
         if self._labels:
-            self._console.print(self._line())
+            self.say(self._line())
 
     def start(self, key: str) -> None:
         """A cell was handed to a worker."""
@@ -72,8 +80,8 @@ class Progress:
         """A cell ended, one way or another."""
         self._running.pop(key, None)
         self._outcomes[key] = outcome
-        if outcome in (Outcome.FAILED, Outcome.BLOCKED, Outcome.BUSY):
-            self.say(f"{outcome}: {self._labels.get(key, key)}")
+        if outcome in _WHY:
+            self.say(f"{outcome}: {self._labels[key]} ({_WHY[outcome]})")
         self.tick()
 
     def say(self, text: str) -> None:
@@ -85,25 +93,33 @@ class Progress:
         now = time.monotonic()
         if self._live is None and now - self._last_line >= MINUTE:
             self._last_line = now
-            self._console.print(self._line())
+            self.say(self._line())
+
+    def _now(self) -> list[tuple[str, tuple[float, str]]]:
+        return list(self._running.items())  # a copy: the live display is drawn by a thread of its own
 
     def _done_weight(self) -> float:
-        finished = sum(self._weights.get(key, 0.0) for key in self._outcomes)
-        return finished + sum(self._weights[key] * share for key, (share, _) in self._running.items())
+        finished = sum(self._weights[key] for key in list(self._outcomes))
+        return finished + sum(self._weights[key] * share for key, (share, _) in self._now())
 
     def _line(self) -> str:
         elapsed = time.monotonic() - self._started
         total, done = sum(self._weights.values()), self._done_weight()
         left = f", about {duration(elapsed * (total - done) / done)} left" if 0 < done < total else ""
-        bad = sum(outcome in (Outcome.FAILED, Outcome.KILLED, Outcome.BLOCKED) for outcome in self._outcomes.values())
+        bad = sum(outcome in _BAD for outcome in list(self._outcomes.values()))
         failed = f", {bad} failed" if bad else ""
-        now = "; ".join(f"{self._labels[key]}: {text}" for key, (_, text) in self._running.items())
+        now = "; ".join(f"{self._labels[key]}: {text}" for key, (_, text) in self._now())
         head = f"{len(self._outcomes)}/{len(self._labels)} cells{failed}, {duration(elapsed)}{left}"
         return head + (f" | {now}" if now else "")
 
     def _table(self) -> Table:
-        table = Table(title=self._line().partition(" | ")[0], title_justify="left", box=None, show_header=False)
-        for key, (share, text) in self._running.items():
-            bar = "█" * round(share * 20)
-            table.add_row(self._labels[key], f"{bar:<20}", f"{share:4.0%}", text)
+        title = Text(self._line().partition(" | ")[0])
+        table = Table(title=title, title_justify="left", box=None, show_header=False)
+        for key, (share, text) in self._now():
+            bar = "█" * round(share * _BAR)
+            table.add_row(Text(self._labels[key]), f"{bar:<{_BAR}}", f"{share:4.0%}", Text(text))
         return table
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -90,6 +90,12 @@ def outlook(assessment: Assessment) -> str:
     return f"{text}, {duration(more * seconds)} of computing" if seconds else text
 
 
+def remedy(assessment: Assessment) -> str:
+    """What would get the evidence that is missing: the command where that would do, else the reason."""
+    reason, command = assessment.judgement.reason, assessment.command
+    return command if reason.endswith(command) else reason
+
+
 def sentence(assessment: Assessment) -> str:
     """A verdict in one readable line, for a failure message or a log."""
     departs = registered(assessment)

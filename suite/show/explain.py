@@ -12,9 +12,9 @@ from rich.text import Text
 from suite.run.progress import duration
 from suite.show import describe
 from suite.show.marks import MARKS, marked
-from suite.show.numbers import number, plural, with_unit
-from suite.show.runs import runs, seconds_per_seed
-from suite.show.terminal import deviation_table, line
+from suite.show.numbers import number, plural, ranges, with_unit
+from suite.show.runs import reached, runs, seconds_per_seed
+from suite.show.terminal import by_claim, deviation_table, line
 from suite.show.whatif import print_what_if, what_if_claim
 
 if TYPE_CHECKING:
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
     from suite.assess import Assessment, Evidence
     from suite.claim import Claim
+    from suite.evidence.cell import Result
     from suite.show.recorded import Entry
+    from suite.show.runs import Run
 
 __all__ = ["explain", "what_if"]
 
@@ -44,33 +46,49 @@ def explain(
         console: where to.
         history: recorded values by ``claim.criterion`` (see :mod:`suite.show.recorded`).
     """
-    for assessment in assessments:
-        _explain(assessment, console, (history or {}).get(assessment.name, ()))
+    for group in by_claim(assessments).values():
+        line(console, f"{group[0].claim.key}: {group[0].claim.sentence}", "bold")
+        line(console, f"{describe.papers(group[0].claim)}; {group[0].claim.where}", "dim")
+        if group[0].claim.notes:
+            line(console, group[0].claim.notes)
+        known = runs(result for assessment in group for result in assessment.cells)
+        for assessment in group:
+            _explain_criterion(assessment, known, console)
+            recorded = (history or {}).get(assessment.name, ())
+            if recorded:
+                line(console, "  recorded before:")
+                _section(console, _history_table(recorded, assessment.criterion.quantity.unit))
+        _explain_shared(group, known, console)
 
 
-def _explain(assessment: Assessment, console: Console, history: Sequence[Entry]) -> None:
-    criterion, verdict = assessment.criterion, assessment.verdict
-    line(console, f"{assessment.name}: {criterion.sentence}", "bold")
-    line(console, f"{describe.papers(assessment.claim)}; {assessment.claim.where}", "dim")
-    heading = Text(marked(verdict), style=MARKS[verdict].style)
-    heading.append(f" ({assessment.profile.scope}, profile {assessment.profile.name})", "not bold")
+def _explain_criterion(assessment: Assessment, known: Mapping[str, Run], console: Console) -> None:
+    """What holds for one criterion alone."""
+    verdict, profile = assessment.verdict, assessment.profile
+    line(console, "")
+    heading = Text(f"{assessment.name}: {assessment.criterion.sentence}\n", style="bold")
+    heading.append(marked(verdict), f"not bold {MARKS[verdict].style}")
+    heading.append(f" ({profile.scope}, profile {profile.name})", "not bold")
     console.print(heading.append(f" {describe.registered(assessment)}".rstrip()))
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    for name, text in _facts(assessment):
+    for name, text in _facts(assessment, known):
         table.add_row(name, Text(text))
     _section(console, table)
-    if assessment.cells:
-        _section(console, _runs_table(assessment))
-    if assessment.deviations:
-        line(console, "differs from the paper in:")
-        _section(console, deviation_table(assessment.deviations))
-    for text in _environments(assessment):
+
+
+def _explain_shared(group: Sequence[Assessment], known: Mapping[str, Run], console: Console) -> None:
+    """What several criteria of a claim have in common: deviations, runs, where they were computed."""
+    line(console, "")
+    deviations = (*group[0].profile.deviations, *group[0].claim.deviations)
+    if deviations:
+        line(console, f"{group[0].claim.key} differs from the paper in:")
+        _section(console, deviation_table(deviations))
+    if known:
+        line(console, f"{group[0].claim.key} stands on:")
+        _section(console, _runs_table(known.values()))
+    for text in _environments(run.result for run in known.values()):
         line(console, text, "dim")
-    if history:
-        line(console, "recorded before:")
-        _section(console, _history_table(history, criterion.quantity.unit))
     line(console, "")
 
 
@@ -78,7 +96,7 @@ def _section(console: Console, content: RenderableType) -> None:
     console.print(Padding(content, (0, 0, 0, 2)))
 
 
-def _facts(assessment: Assessment) -> Iterable[tuple[str, str]]:
+def _facts(assessment: Assessment, known: Mapping[str, Run]) -> Iterable[tuple[str, str]]:
     """Names and texts, in the order in which a reviewer asks."""
     criterion, judgement = assessment.criterion, assessment.judgement
     unit = criterion.quantity.unit
@@ -109,7 +127,19 @@ def _facts(assessment: Assessment) -> Iterable[tuple[str, str]]:
     if assessment.expected is not None:
         expected = assessment.expected
         yield "registered", f"{expected.verdict}, since {expected.since}, because {expected.because}"
+    for deviation in criterion.deviations:
+        yield "differs", f"{deviation.what}: {deviation.ours}; in the paper: {deviation.paper}"
+    for text in _stands_on(assessment, known):
+        yield "stands on", text
     yield "command", assessment.command
+
+
+def _stands_on(assessment: Assessment, known: Mapping[str, Run]) -> list[str]:
+    """The runs by what they are: ``"train cait, seeds 0-5"``; their keys are listed once for the claim."""
+    seeds: dict[str, set[int]] = {}
+    for run in reached(assessment.cells, known).values():
+        seeds.setdefault(run.group, set()).add(run.seed)
+    return [f"{group}, seed{'s' if len(found) > 1 else ''} {ranges(found)}" for group, found in seeds.items()]
 
 
 def _larger(assessment: Assessment) -> str:
@@ -124,10 +154,7 @@ def _values(assessment: Assessment) -> str:
         low, high = min(observed.values), max(observed.values)
         return f"{observed.size}, from {number(low)} to {number(high)}{note}"
     labels = observed.labels or [f"{observed.unit} {index + 1}" for index in range(len(observed.values))]
-    return (
-        ", ".join(f"{label}: {number(value)}" for label, value in zip(labels, observed.values, strict=True))
-        + note
-    )
+    return ", ".join(f"{label}: {number(value)}" for label, value in zip(labels, observed.values, strict=True)) + note
 
 
 def _control_facts(assessment: Assessment) -> Iterable[tuple[str, str]]:
@@ -140,21 +167,21 @@ def _control_facts(assessment: Assessment) -> Iterable[tuple[str, str]]:
         yield "control", f"none: {assessment.criterion.control_free}"
 
 
-def _runs_table(assessment: Assessment) -> Table:
-    """The runs a verdict stands on, with their keys."""
+def _runs_table(stood_on: Iterable[Run]) -> Table:
+    """Runs with the keys by which they lie on disk."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("stands on", "time", "cell"):
+    for column in ("run", "time", "cell"):
         table.add_column(column, overflow="fold")
-    for run in runs(assessment.cells).values():
+    for run in stood_on:
         origin = f" from {run.result.origin}" if run.result.origin else ""
         table.add_row(Text(run.label + origin), Text(duration(run.result.seconds)), Text(run.key))
     return table
 
 
-def _environments(assessment: Assessment) -> list[str]:
+def _environments(results: Iterable[Result]) -> list[str]:
     """Where the runs were computed, each environment once."""
     found: dict[str, int] = {}
-    for result in assessment.cells:
+    for result in results:
         where = result.environment
         libraries = ", ".join(f"{name} {version}" for name, version in where.get("libraries", {}).items())
         text = f"commit {where.get('commit')}; {where.get('gpu', where.get('device'))}; {libraries}"

@@ -12,11 +12,11 @@ from rich.text import Text
 
 from suite.run.progress import duration
 from suite.show import describe
-from suite.show.numbers import plural
+from suite.show.numbers import plural, ranges
 from suite.show.runs import group_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from rich.console import Console
 
@@ -37,13 +37,11 @@ class _Group:
 
     @property
     def seeds(self) -> str:
-        return _ranges(sorted({step.cell.seed for step in self.steps}))
+        return ranges(step.cell.seed for step in self.steps)
 
     @property
     def states(self) -> str:
-        counts = Counter(step.state.word for step in self.steps)
-        known = [f"{word} {counts.pop(word)}" for word in STATES if counts[word]]
-        return ", ".join([*known, *(f"{word} {count}" for word, count in counts.items())])
+        return _states(self.steps)
 
     @property
     def feeds(self) -> str:
@@ -53,15 +51,10 @@ class _Group:
         return ", ".join(f"{claim} ({count})" for claim, count in counts.items())
 
 
-def _ranges(numbers: Sequence[int]) -> str:
-    """``[0, 1, 2, 5]`` -> ``"0-2, 5"``."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+def _states(steps: Iterable[Step]) -> str:
+    """How many cells are in each state: ``"done 3, failed 1"``."""
+    counts = Counter(step.state.word for step in steps)
+    return ", ".join(f"{word} {counts[word]}" for word in STATES if counts[word])
 
 
 def _groups(steps: Iterable[Step]) -> list[_Group]:
@@ -69,9 +62,7 @@ def _groups(steps: Iterable[Step]) -> list[_Group]:
     for step in steps:
         key = (step.cell.study, group_of(str(step.cell)))
         groups.setdefault(key, _Group(*key)).steps.append(step)
-    studies = list(
-        dict.fromkeys(group.study for group in groups.values())
-    )  # as they first come up: needs first
+    studies = list(dict.fromkeys(group.study for group in groups.values()))  # as they first come up: needs first
     return sorted(groups.values(), key=lambda group: studies.index(group.study))
 
 
@@ -103,17 +94,12 @@ def print_plan(
 
 
 def _total(plan: Plan, seconds: float | None) -> str:
-    counts = Counter(step.state.word for step in plan.steps)
-    states = ", ".join(f"{count} {word}" for word, count in counts.items())
+    states = _states(plan.steps)
     total = plural(len(plan.steps), "cell") + (f" ({states})" if states else "")
     to_run = len(plan.to_run)
     if not to_run:
         return f"{total}; nothing to compute"
-    time = (
-        f"about {duration(seconds)}"
-        if seconds is not None
-        else "time unknown until one of each study was computed"
-    )
+    time = f"about {duration(seconds)}" if seconds is not None else "time unknown until one of each study was computed"
     return f"{total}; {to_run} to compute, {time}"
 
 

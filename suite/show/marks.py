@@ -31,7 +31,7 @@ MARKS: dict[Verdict, Mark] = {
     Verdict.UNVERIFIABLE: Mark("–", "V", "dim"),
     Verdict.NOT_RUN: Mark("·", "-", "dim"),
     Verdict.ERROR: Mark("!", "E", "bold reverse"),
-    Verdict.SMOKE: Mark("s", "S", "dim italic"),
+    Verdict.SMOKE: Mark("○", "S", "dim italic"),
 }
 
 

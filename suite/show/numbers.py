@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from suite.judge import Interval
 
@@ -88,3 +88,14 @@ def finite(value: float | None) -> float | None:
 def plural(count: int, noun: str) -> str:
     """``"1 seed"``, ``"3 seeds"``."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """Whole numbers in short: ``"0-2, 5"`` for 0, 1, 2 and 5."""
+    found: list[list[int]] = []
+    for value in sorted(set(numbers)):
+        if found and value == found[-1][1] + 1:
+            found[-1][1] = value
+        else:
+            found.append([value, value])
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in found)

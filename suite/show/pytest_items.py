@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _EVIDENCE = pytest.StashKey[Evidence]()
 
 
-class Departure(Exception):  # noqa: N818 - a finding about a verdict, not a fault
+class Departure(Exception):
     """A verdict that fails the session; the message is the whole report."""
 
 
@@ -78,9 +78,7 @@ class ClaimFile(pytest.File):
         except (ImportError, SuiteError) as error:
             raise self.CollectError(f"cannot import {name}: {error}") from error
         if Path(module.__file__ or "").resolve() != self.path.resolve():
-            raise self.CollectError(
-                f"{name} was imported from {module.__file__}: run from one project at a time"
-            )
+            raise self.CollectError(f"{name} was imported from {module.__file__}: run from one project at a time")
         claim = getattr(module, "CLAIM", None)
         return claim if isinstance(claim, Claim) else None
 
@@ -120,7 +118,7 @@ class CriterionItem(pytest.Item):
         self.verdict = {
             "verdict": str(assessment.verdict),
             "letter": MARKS[assessment.verdict].letter,
-            "command": assessment.command,
+            "remedy": describe.remedy(assessment),
         }
         self.user_properties.extend(properties(assessment))
         departs = assessment.departs and self.config.option.fail_on_departure

@@ -32,9 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--claims-profile", default="desk", metavar="NAME", help="scale, by name or .toml file")
     group.addoption("--claims-seeds", type=int, metavar="N", help="use N seeds instead of the profile's own")
     group.addoption("--claims-device", default="auto", help="auto, cpu or cuda: cells are named by it")
-    group.addoption(
-        "--claims-released", action="append", metavar="DIR", help="an author's repository as cloned"
-    )
+    group.addoption("--claims-released", action="append", metavar="DIR", help="an author's repository as cloned")
     group.addoption(
         "--evidence",
         default=os.environ.get("SUITE_EVIDENCE", "evidence"),
@@ -64,7 +62,7 @@ class ClaimsPlugin:
         """Counts fill as reports come in, from this process or from xdist's workers."""
         self.folder = folder
         self.verdicts: dict[str, str] = {}
-        self.commands: dict[str, None] = {}
+        self.remedies: dict[str, None] = {}
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Open the evidence first: a profile that is not there is one line, not an error in every file."""
@@ -80,12 +78,6 @@ class ClaimsPlugin:
 
         found: ClaimFile = ClaimFile.from_parent(parent, path=file_path)
         return found
-
-    def pytest_pycollect_makemodule(
-        self, module_path: Path, parent: pytest.Collector
-    ) -> pytest.Collector | None:
-        """A claim named on the command line is not collected as a module of tests besides."""
-        return _Nothing.from_parent(parent, path=module_path) if module_path.parent == self.folder else None
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -114,35 +106,20 @@ class ClaimsPlugin:
         if found is not None:
             self.verdicts[report.nodeid] = found["verdict"]
             if found["verdict"] == "not run":
-                self.commands[found["command"]] = None
+                self.remedies[found["remedy"]] = None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """A session that measured nothing has shown nothing: it does not pass."""
-        worker = hasattr(session.config, "workerinput")
-        if worker or session.config.option.collectonly or not self.verdicts:
-            return
         if self._nothing_measured() and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _nothing_measured(self) -> bool:
-        return all(verdict in _UNMEASURED for verdict in self.verdicts.values())
+        return bool(self.verdicts) and all(verdict in _UNMEASURED for verdict in self.verdicts.values())
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say how to get what is missing, and why a session without failures may fail."""
-        if not self.verdicts:
-            return
-        for command in self.commands:
-            terminalreporter.write_line(f"not run: {command}")
+        for remedy in self.remedies:
+            terminalreporter.write_line(f"not run: {remedy}")
         if self._nothing_measured():
-            terminalreporter.write_line(
-                "FAILED: nothing was measured, so nothing was shown", red=True, bold=True
-            )
-
-
-class _Nothing(pytest.File):
-    """A file without tests."""
-
-    def collect(self) -> list[pytest.Item]:
-        """Nothing."""
-        return []
+            terminalreporter.write_line("FAILED: nothing was measured, so nothing was shown", red=True, bold=True)

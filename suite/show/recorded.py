@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from suite.assess import Assessment
 
 _DIGITS = 6  # the seventh digit differs between processors and says nothing beside any interval
-_NOT_MEASURED = (Verdict.NOT_RUN, Verdict.ERROR, Verdict.SMOKE)
+_NOT_MEASURED = (Verdict.NOT_RUN, Verdict.ERROR, Verdict.UNVERIFIABLE, Verdict.SMOKE)
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def entry_of(assessment: Assessment) -> Entry:
 def record(path: Path, assessments: Iterable[Assessment]) -> int:
     """Append what was measured and differs from the last record at the same profile.
 
-    What was not run, broke or is smoke was not measured and is not recorded.
+    What was not run, broke, is unverifiable or smoke was not measured and is not recorded.
 
     Args:
         path: the log; made if need be.
@@ -157,9 +157,7 @@ def record(path: Path, assessments: Iterable[Assessment]) -> int:
     Raises:
         SuiteError: the log is corrupt, or the profile was changed on the command line.
     """
-    last = {
-        (entry.profile, name): entry.finding for name, entries in history(path).items() for entry in entries
-    }
+    last = {(entry.profile, name): entry.finding for name, entries in history(path).items() for entry in entries}
     added = []
     for assessment in assessments:
         if assessment.profile.modified:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from suite.errors import SuiteError
+from suite.evidence.draft import RECORD
 from suite.evidence.store import SEAL, Store
 from suite.judge import Sampling
 
@@ -63,7 +64,7 @@ def _json(path: Path) -> dict[str, Any]:
 
 def describe(result: Result) -> Run:
     """What is written beside a result's numbers."""
-    identity = _json(result.folder / "cell.json")
+    identity = _json(result.folder / RECORD)
     return Run(
         result=result,
         study=identity["study"],
@@ -100,6 +101,17 @@ def runs(results: Iterable[Result]) -> dict[str, Run]:
     return found
 
 
+def reached(results: Iterable[Result], known: Mapping[str, Run]) -> dict[str, Run]:
+    """Those of some known runs that a few results stand on, directly or through another run."""
+    pending, found = [result.key for result in results], set[str]()
+    while pending:
+        key = pending.pop()
+        if key in known and key not in found:
+            found.add(key)
+            pending.extend(known[key].needs)
+    return {key: run for key, run in known.items() if key in found}
+
+
 def _seconds(folders: Iterable[Path]) -> float:
     """What some cells and the cells behind them took, each counted once; from their seals alone."""
     seconds: dict[Path, float] = {}
@@ -108,7 +120,7 @@ def _seconds(folders: Iterable[Path]) -> float:
         folder = pending.pop()
         if folder not in seconds and folder.is_dir():
             seconds[folder] = _json(folder / SEAL)["seconds"]
-            pending += [folder.parent / key for key in _json(folder / "cell.json")["needs"].values()]
+            pending += [folder.parent / key for key in _json(folder / RECORD)["needs"].values()]
     return sum(seconds.values())
 
 

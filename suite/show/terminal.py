@@ -89,9 +89,7 @@ def _print_claim(group: Sequence[Assessment], console: Console) -> None:
 
 
 def _sentence(assessment: Assessment) -> Text:
-    return Text(assessment.criterion.key, style="bold").append(
-        f"\n{assessment.criterion.sentence}", "not bold"
-    )
+    return Text(assessment.criterion.key, style="bold").append(f"\n{assessment.criterion.sentence}", "not bold")
 
 
 def _verdict(assessment: Assessment) -> Text:
@@ -152,19 +150,17 @@ def _narrow(group: Sequence[Assessment]) -> Table:
 
 def _remarks(group: Sequence[Assessment]) -> list[str]:
     """What the table has no room for: what is missing and how to get it, what broke, what else differs."""
-    remarks = []
-    missing = [assessment for assessment in group if assessment.verdict is Verdict.NOT_RUN]
-    if missing:
-        names = ", ".join(assessment.criterion.key for assessment in missing)
-        remarks.append(f"not run: {names}. {missing[0].judgement.reason}")
+    missing: dict[str, list[str]] = {}
+    for assessment in group:
+        if assessment.verdict is Verdict.NOT_RUN:
+            missing.setdefault(describe.remedy(assessment), []).append(assessment.criterion.key)
+    remarks = [f"not run: {', '.join(names)}: {remedy}" for remedy, names in missing.items()]
     remarks += [
         f"error in {assessment.criterion.key}: {assessment.judgement.reason}"
         for assessment in group
         if assessment.verdict is Verdict.ERROR
     ]
-    own = dict.fromkeys(
-        deviation.what for a in group for deviation in (*a.claim.deviations, *a.criterion.deviations)
-    )
+    own = dict.fromkeys(deviation.what for a in group for deviation in (*a.claim.deviations, *a.criterion.deviations))
     if own:
         remarks.append(
             f"differs from the paper, besides the profile, in: {', '.join(own)} "
@@ -192,12 +188,11 @@ def expected_false(assessments: Sequence[Assessment]) -> str:
     decided = [
         assessment
         for assessment in assessments
-        if assessment.verdict in (Verdict.REPRODUCED, Verdict.CONTRADICTED)
-        and assessment.judgement.p is not None
+        if assessment.verdict in (Verdict.REPRODUCED, Verdict.CONTRADICTED) and assessment.judgement.p is not None
     ]
     families = len(by_claim(decided))
     if not families:
-        return "no verdict rests on a sample, so none can be false by chance"
+        return "no claim was decided by a sample, so none can be decided wrongly by chance"
     interval = decided[0].judgement.interval
     assert interval is not None
     at_most = round((1 - interval.level) * families, 6)  # the digits beyond are those of 1 - 0.95 in binary

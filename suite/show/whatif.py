@@ -97,9 +97,7 @@ def _more_seeds(criterion: Criterion, n: int) -> Criterion:
     return replace(criterion, evidence=_Foreseen(criterion.evidence, n), controls=controls)
 
 
-def what_if_claim(
-    claim: Claim, evidence: Evidence, *, margin: float | None = None, seeds: int | None = None
-) -> WhatIf:
+def what_if_claim(claim: Claim, evidence: Evidence, *, margin: float | None = None, seeds: int | None = None) -> WhatIf:
     """Judge a claim as it is registered, and again with wider regions, more seeds, or both.
 
     Args:
@@ -121,9 +119,7 @@ def what_if_claim(
     changes, criteria = [], claim.criteria
     if margin is not None:
         criteria = tuple(_widened(criterion, margin) for criterion in criteria)
-        changes.append(
-            f"every region {'widened' if margin >= 0 else 'narrowed'} by {abs(margin):g} at each end"
-        )
+        changes.append(f"every region {'widened' if margin >= 0 else 'narrowed'} by {abs(margin):g} at each end")
     if seeds is not None:
         criteria = tuple(_more_seeds(criterion, seeds) for criterion in criteria)
         changes.append(f"{seeds} seeds of the present mean and spread")

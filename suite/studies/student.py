@@ -157,10 +157,10 @@ def run_block(benches: Sequence[Bench]) -> dict[str, tuple[Arrays, Metrics] | Ex
     students: list[tuple[Bench, Student]] = []
     for bench in benches:
         weights = bench.cell.spec["teacher"]["weights"]
-        if weights and weights not in networks:
-            networks[weights] = block.teacher(bench)
-            shapes[weights] = networks[weights].network(block.example.to(block.device))
         try:
+            if weights and weights not in networks:
+                networks[weights] = block.teacher(bench)
+                shapes[weights] = networks[weights].network(block.example.to(block.device))
             students.append((bench, _student(bench, block, shapes.get(weights))))
         except (ValueError, RuntimeError) as fault:
             results[bench.cell.key] = fault

@@ -108,7 +108,7 @@ class Student:
         draft.replace(self.checkpoint)
 
     def learn(self, batch: Batch) -> None:
-        """One training step; a loss that is not finite ends this student alone."""
+        """One training step; a loss or a gradient that is not finite ends this student alone."""
         self._both.train()
         self._schedule.step_update(self.done)
         given = batch.teachers[self.teacher] if self.teacher else None
@@ -118,11 +118,11 @@ class Student:
         outputs = self.network(batch.pixels, taps.student, final=taps.student_final)
         terms = self.method(outputs, given, batch.labels, generator=self.generator, progress=self.done / self.steps)
         loss = total(terms)
-        if not math.isfinite(float(loss.detach())):
-            values = ", ".join(f"{name} {float(term.detach()):.3g}" for name, term in terms.items())
-            self.fault = Diverged(f"the loss became {float(loss.detach())} at step {self.done} ({values})")
+        if self._diverged("loss", float(loss.detach()), terms):
             return
         norm = update(loss, self._optimiser, self._parameters, self.recipe["clip"])
+        if self._diverged("gradient", norm, terms):
+            return
         for name, value in {**terms, "loss": loss}.items():
             self._sums[name] = self._sums.get(name, 0.0) + float(value.detach())
         self._sums["gradient"] = self._sums.get("gradient", 0.0) + norm
@@ -130,6 +130,14 @@ class Student:
         self.done += 1
         if self.done in self.milestones or self.done == self.steps:
             self._record()
+
+    def _diverged(self, what: str, value: float, terms: Mapping[str, torch.Tensor]) -> bool:
+        """Whether a number of this step is not finite, which ends the student."""
+        if math.isfinite(value):
+            return False
+        values = ", ".join(f"{name} {float(term.detach()):.3g}" for name, term in terms.items())
+        self.fault = Diverged(f"the {what} became {value} at step {self.done} ({values})")
+        return True
 
     def _record(self) -> None:
         means = {name: value / self._since for name, value in self._sums.items()}
@@ -154,11 +162,19 @@ def train(students: Sequence[Student], stream: Stream, *, every: int = 200) -> N
         batch = stream.batch(position)
         for student in students:
             if student.active and student.done == position:
-                student.learn(batch)
+                _learn(student, batch)
         position += 1
         if position % every == 0:
             save(students)
     save(students)
+
+
+def _learn(student: Student, batch: Batch) -> None:
+    """One step of one student; what its method or its evaluation raises is its own fault."""
+    try:
+        student.learn(batch)
+    except (ValueError, RuntimeError) as fault:
+        student.fault = fault
 
 
 def save(students: Iterable[Student]) -> None:

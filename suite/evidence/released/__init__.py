@@ -10,7 +10,13 @@ from suite.evidence.released.rank_table import RankRow, RankTable, read_rank_tab
 from suite.evidence.released.readings import NeverReleased, PrintedTable
 from suite.evidence.released.source import Figure, Source
 from suite.evidence.released.training_log import TrainingLog, read_training_log
-from suite.evidence.released.uncertainty import binomial_error, evaluation_images, paired_error, run_noise
+from suite.evidence.released.uncertainty import (
+    binomial_error,
+    evaluation_images,
+    off_grid,
+    paired_error,
+    run_noise,
+)
 
 __all__ = [
     "Figure",
@@ -25,6 +31,7 @@ __all__ = [
     "TrainingLog",
     "binomial_error",
     "evaluation_images",
+    "off_grid",
     "paired_error",
     "read_layer_table",
     "read_pattern_table",

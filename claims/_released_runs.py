@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from suite.claim import Expected
@@ -39,7 +40,18 @@ class Run:
 
     def read(self, path: Path) -> TrainingLog:
         """Its log, complete."""
-        return read_training_log(path).complete(self.epochs)
+        return log_of(path).complete(self.epochs)
+
+
+def log_of(path: Path) -> TrainingLog:
+    """A log, parsed once as long as its file stays as it is: a claim looks at the same few many times."""
+    state = path.stat()
+    return _parsed(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=32)
+def _parsed(path: Path, _modified: int, _size: int) -> TrainingLog:
+    return read_training_log(path)
 
 
 def _run(title: str, name: str, printed: float | None = None, epochs: int = 300) -> Run:

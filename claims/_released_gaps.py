@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from claims.released_runs import ACCURACY, Run
-from suite.claim import Control, Released
+from claims._released_runs import ACCURACY, Run
+from suite.claim import Control, Deviation, Quantity, Released
 from suite.evidence.released import binomial_error, evaluation_images, paired_error, run_noise
-from suite.judge import Observed, Sampling
+from suite.judge import Observed, Region, Sampling
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +27,16 @@ CORRELATION = 0.6
 SMALLEST_EFFECT = 0.1
 WHY_SMALLEST_EFFECT = (
     "choosing the best epoch alone is worth up to 0.1 points in these logs; no smaller effect can be told from that"
+)
+
+
+GAP = Quantity("accuracy less that of SoftKD", "points", "better than SoftKD")
+HARM = Region.at_most(-SMALLEST_EFFECT)
+
+UNTRAINED_PROJECTOR = Deviation(
+    "projector",
+    "learned along with the student",
+    "in the released code it is created after the optimiser and stays random",
 )
 
 

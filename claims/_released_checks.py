@@ -1,0 +1,124 @@
+"""Readings that hold released logs against the printed table and against themselves; all exact."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from claims._released_runs import ACCURACY, MAE_RUNS, PRINTED_RUNS, Run, log_of
+from suite.claim import Released
+from suite.evidence.released import evaluation_images, off_grid
+from suite.judge import Observed, Sampling
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from suite.evidence.released import TrainingLog
+
+ALL_RUNS = (*PRINTED_RUNS, *MAE_RUNS)
+RATE, TOTAL = "train_lr", "train_loss"
+TERMS = ("train_loss_base", "train_loss_fft", "train_loss_dist")
+
+
+def exact(value: float, note: str) -> Observed:
+    """A statement about files, in which nothing was drawn at random."""
+    return Observed(values=(value,), sampling=Sampling.EXACT, note=note)
+
+
+def best_epoch(log: TrainingLog) -> tuple[float, str]:
+    """The highest accuracy, and where it stands."""
+    best = log.figure(ACCURACY, int(np.argmax(log.column(ACCURACY))))
+    return best.value, str(best)
+
+
+def last_ten(log: TrainingLog) -> tuple[float, str]:
+    """The mean accuracy of the last ten epochs, and where it stands."""
+    epochs = range(len(log.epochs) - 10, len(log.epochs))
+    mean = float(log.at(ACCURACY, epochs).mean())
+    return mean, f"{mean:.3f} ({log.cite(epochs)})"
+
+
+def table_against(accuracy: Callable[[TrainingLog], tuple[float, str]], *, shift: int = 0) -> Released:
+    """Largest distance of a printed accuracy from what its log (or the log ``shift`` rows on) says."""
+    runs = PRINTED_RUNS[shift:] + PRINTED_RUNS[:shift]
+
+    def value(*paths: Path) -> Observed:
+        far, words = [], []
+        for row, run, path in zip(PRINTED_RUNS, runs, paths, strict=True):
+            found, where = accuracy(run.read(path))
+            far.append(abs(found - (row.printed or 0.0)))
+            words.append(f"{row.title} {row.printed:.2f}: {where}")
+        return exact(max(far), "; ".join(words))
+
+    return Released(tuple(run.file for run in runs), value)
+
+
+def epochs_out_of_place(drop: int | None = None) -> Released:
+    """Epochs of all logs that are not where they belong; ``drop`` first cuts that line out of every log."""
+
+    def value(*paths: Path) -> Observed:
+        wrong, words = 0, []
+        for run, path in zip(ALL_RUNS, paths, strict=True):
+            log = log_of(path)
+            epochs = log.epochs if drop is None else np.delete(log.epochs, drop)
+            both = min(len(epochs), run.epochs)
+            wrong += int((epochs[:both] != np.arange(both)).sum()) + abs(len(epochs) - run.epochs)
+            words.append(f"{log.file}: {len(epochs)} lines")
+        return exact(wrong, "; ".join(words))
+
+    return Released(tuple(run.file for run in ALL_RUNS), value)
+
+
+def loss_gap(*, features: bool) -> Released:
+    """Largest distance of a total loss from the sum of its terms, with or without the feature term."""
+
+    def value(*paths: Path) -> Observed:
+        worst, where = -1.0, ""
+        for run, path in zip(ALL_RUNS, paths, strict=True):
+            log = run.read(path)
+            terms = [log.column(name) for name in TERMS if name in log.columns and (features or name != TERMS[1])]
+            far = np.abs(log.column(TOTAL) - np.sum(terms, axis=0))
+            if far.max() > worst:
+                worst = float(far.max())
+                where = f"largest at {log.figure(TOTAL, int(np.argmax(far)))}"
+        return exact(worst, where)
+
+    return Released(tuple(run.file for run in ALL_RUNS), value)
+
+
+def off_grid_of(runs: tuple[Run, ...], images: int) -> Released:
+    """Largest distance of an accuracy from a whole number of correct images."""
+
+    def value(*paths: Path) -> Observed:
+        logs = [run.read(path) for run, path in zip(runs, paths, strict=True)]
+        far = max(float(off_grid(log.column(ACCURACY), images).max()) for log in logs)
+        sizes = [f"{log.file}: {evaluation_images(log.column(ACCURACY)):,} images" for log in logs]
+        return exact(far, "; ".join(sizes))
+
+    return Released(tuple(run.file for run in runs), value)
+
+
+def agreement_short_of_rate(*pairs: tuple[Run, Run]) -> Released:
+    """Epochs from the start in which two runs share the learning rate but not everything they both log."""
+
+    def value(*paths: Path) -> Observed:
+        short, words = 0, []
+        for number, pair in enumerate(pairs):
+            logs = [run.read(path) for run, path in zip(pair, paths[2 * number :], strict=False)]
+            shared = [name for name in logs[0].columns if name in logs[1].columns]
+            rate, everything = _equal_from_start(logs, [RATE]), _equal_from_start(logs, shared)
+            short = max(short, rate - everything)
+            words.append(
+                f"{logs[0].file} and {logs[1].file}: {rate} first lines with equal {RATE}, {everything} equal in all"
+            )
+        return exact(short, "; ".join(words))
+
+    return Released(tuple(run.file for pair in pairs for run in pair), value)
+
+
+def _equal_from_start(logs: list[TrainingLog], names: list[str]) -> int:
+    length = min(len(log.epochs) for log in logs)
+    first, second = (np.stack([log.column(name)[:length] for name in names]) for log in logs)
+    return int(np.logical_and.accumulate((first == second).all(axis=0)).sum())

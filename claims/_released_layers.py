@@ -1,0 +1,140 @@
+"""Readings of the released entropies of students over their layers.
+
+One run per method, one batch of 32 images of one class: the spread over neighbouring checkpoints is the only noise
+the tables show, and is stated as the standard error.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from suite.claim import Released
+from suite.evidence.released import LayerTable, read_layer_table
+from suite.judge import Observed, Sampling
+from suite.measure.depth import u_depth
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+SOFT, FIRST, LAST, BOTH = (
+    f"Analysis_Results/{name}.csv" for name in ("SoftKD", "SpectralKD10", "SpectralKD01", "SpectralKD11")
+)
+EPOCHS = tuple(range(30, 301, 30))
+CHECKPOINTS = tuple(f"checkpoint_epoch_{epoch}" for epoch in EPOCHS)
+START, MIDWAY = CHECKPOINTS[:3], CHECKPOINTS[3:6]
+END = (*CHECKPOINTS[-2:], "model_best")
+
+# No size is printed: ten per cent of the spread of activations is the smallest change one would draw.
+SMALLEST = float(np.log2(1.1))
+
+
+def rise(profile: NDArray[np.float64]) -> float:
+    """Expansion: the last layer above the smallest, in bits."""
+    return float(profile[-1] - profile.min())
+
+
+def fall(profile: NDArray[np.float64]) -> float:
+    """Compression: the first layer above the smallest, in bits."""
+    return float(profile[0] - profile.min())
+
+
+def ratio(profile: NDArray[np.float64]) -> float:
+    """Expansion as a ratio of entropies, which depends on the bin width."""
+    return float(profile[-1] / profile.min())
+
+
+def last_layer(profile: NDArray[np.float64]) -> float:
+    """Level of the last layer, in bits of this checkpoint's bins."""
+    return float(profile[-1])
+
+
+def _single(values: list[float], note: str) -> Observed:
+    """The middle of neighbouring checkpoints' values; their spread is the only noise the tables show."""
+    return Observed(
+        values=(values[len(values) // 2],),
+        sampling=Sampling.SINGLE,
+        standard_error=float(np.std(values, ddof=1)),
+        note=f"{note}; standard error: spread over neighbouring checkpoints, {', '.join(f'{v:.3f}' for v in values)}",
+    )
+
+
+def of_one(file: str, value: Callable[[NDArray[np.float64]], float], names: tuple[str, ...] = END) -> Released:
+    """A quantity of one student."""
+
+    def read(path: Path) -> Observed:
+        table = read_layer_table(path)
+        return _single([value(table.profile(name)) for name in names], str(table.source(names[len(names) // 2])))
+
+    return Released((file,), read)
+
+
+def above(
+    file: str,
+    references: tuple[str, ...],
+    value: Callable[[NDArray[np.float64]], float],
+    names: tuple[str, ...] = END,
+) -> Released:
+    """A quantity of one student less the smallest of others."""
+
+    def read(*paths: Path) -> Observed:
+        own, *others = (read_layer_table(path) for path in paths)
+        gaps = [value(own.profile(name)) - min(value(t.profile(name)) for t in others) for name in names]
+        middle = names[len(names) // 2]
+        where = ", ".join(f"{value(t.profile(middle)):.3f} ({t.source(middle)})" for t in others)
+        return _single(gaps, f"{value(own.profile(middle)):.3f} ({own.source(middle)}) against {where}")
+
+    return Released((file, *references), read)
+
+
+def onset(table: LayerTable) -> int:
+    """First epoch at which the student compresses; one step beyond the last checkpoint if it never does."""
+    return next(
+        (epoch for epoch, name in zip(EPOCHS, CHECKPOINTS, strict=True) if fall(table.profile(name)) >= SMALLEST),
+        EPOCHS[-1] + EPOCHS[0],
+    )
+
+
+def delay(file: str) -> Released:
+    """Epochs by which a student compresses later than the SoftKD student."""
+
+    def read(own: Path, soft: Path) -> Observed:
+        onsets = [onset(read_layer_table(path)) for path in (own, soft)]
+        return Observed(
+            values=(onsets[0] - onsets[1],),
+            sampling=Sampling.SINGLE,
+            standard_error=EPOCHS[0] * float(np.sqrt(2 / 12)),
+            note=(
+                f"first at epoch {onsets[0]} ({file}) and {onsets[1]} ({SOFT}); standard error: "
+                f"checkpoints are {EPOCHS[0]} epochs apart"
+            ),
+        )
+
+    return Released((file, SOFT), read)
+
+
+def shuffled(checkpoints: tuple[str, ...]) -> tuple[str, ...]:
+    """The same checkpoints in another order, always the same one."""
+    return tuple(checkpoints[place] for place in np.random.default_rng(0).permutation(len(checkpoints)))
+
+
+def emergence(order: tuple[str, ...]) -> Released:
+    """Rank correlation of the depth of the SoftKD student's U with the place of a checkpoint in an order."""
+
+    def read(path: Path) -> Observed:
+        table = read_layer_table(path)
+        depths = [u_depth(table.profile(name)) for name in order]
+        ranks = np.argsort(np.argsort(depths))
+        rho = float(np.corrcoef(ranks, np.arange(len(ranks)))[0, 1])
+        return Observed(
+            values=(rho,),
+            sampling=Sampling.SINGLE,
+            standard_error=float(np.sqrt((1 - rho**2) / (len(order) - 2))),
+            note=f"{table.source(order[0])} to {table.source(order[-1])}: {', '.join(f'{d:.3f}' for d in depths)} bits",
+        )
+
+    return Released((SOFT,), read)

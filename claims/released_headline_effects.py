@@ -1,0 +1,240 @@
+"""The headline gains are due to the feature term: SpectralKD's +5.2, Encoding Mismatch's +2.67 and +3.37.
+
+Printed in SpectralKD (DeiT-Tiny 77.4, a gain of 5.2) and Encoding Mismatch (Lift 77.53 and WideLast 78.23 against
+74.86), all from single runs.
+
+Here: what the feature term adds to what logits alone give, from the printed accuracies and from the released logs
+of Distillation Dynamics, whose SoftKD run has the recipe of Encoding Mismatch.
+
+Cost: reads two logs; a second.
+Expect: the baselines had no teacher, and logits alone give most of the gains. Without logits the feature term
+helps a student as wide as its teacher by a point more than a narrow one; on top of logits it helps it by 0.3,
+little more than the 0.2 that are found weak in the narrow one.
+Command: ``python -m suite claims -k released_headline --profile released --released DIR``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from claims._released_checks import best_epoch, exact
+from claims._released_gaps import GAP, SMALLEST_EFFECT, WHY_SMALLEST_EFFECT, gap, itself
+from claims._released_printed import ACCURACY, printed_gap, printed_share
+from claims._released_runs import ONLY_RELEASED, SOFT, SPECTRAL_BOTH, registered
+from claims.papers import ENCODING_MISMATCH, SPECTRAL_KD
+from suite.claim import Claim, Control, Criterion, Deviation, Kind, Published, Quantity, Released
+from suite.evidence.released import NeverReleased
+from suite.judge import Observed, Region, Verdict
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from suite.claim import Reading
+
+PRINTED, GAIN = 77.4, 5.2
+NO_TEACHER = 72.2  # DeiT-Tiny in arXiv 2012.12877
+
+POINTS = Quantity("gain by the feature term", "points", "more gain")
+HELPS = Region.at_least(SMALLEST_EFFECT)
+NARROW = Control(
+    "narrow_student", "the plain student, whose gain the paper finds weak", printed_gap("plain, spectral", "plain")
+)
+NARROW_WITH_LOGITS = Control(
+    "narrow_student_with_logits",
+    "the plain student, on top of logits",
+    printed_gap("plain, logits + spectral", "plain, logits"),
+)
+WIDTHS_DO_NOT_MATTER = Control(
+    "other_widths",
+    "four students without teacher that differ in the projector's width alone",
+    printed_gap("Lift to 256", "Lift to 320", "Lift", "Lift to 448"),
+)
+
+
+def _baseline_against_logits(baseline: float) -> Released:
+    def value(path: Path) -> Observed:
+        accuracy, where = best_epoch(SOFT.read(path))
+        return exact(baseline - accuracy, f"{baseline:.1f} less SoftKD at its best epoch, {where}")
+
+    return Released((SOFT.file,), value)
+
+
+def _criterion(
+    key: str,
+    sentence: str,
+    evidence: Reading,
+    controls: tuple[Control, ...],
+    published: str,
+    expected: tuple[Verdict, str],
+    *,
+    quantity: Quantity = POINTS,
+    region: Region = HELPS,
+    because: str = WHY_SMALLEST_EFFECT,
+    deviations: tuple[Deviation, ...] = (),
+) -> Criterion:
+    return Criterion(
+        key=key,
+        sentence=sentence,
+        kind=Kind.DIFFERENCE,
+        quantity=quantity,
+        region=region,
+        because=because,
+        evidence=evidence,
+        controls=controls,
+        published=(Published(ENCODING_MISMATCH, "accuracy tables", text=published),),
+        profiles=ONLY_RELEASED,
+        expected=registered(*expected),
+        deviations=deviations,
+    )
+
+
+def _double_difference(student: str, expected: tuple[Verdict, str]) -> Criterion:
+    return _criterion(
+        f"{student.lower()}_without_logits",
+        f"Without logits, the feature term helps {student} much more than the plain student.",
+        printed_gap(f"{student}, mse", student, "plain, spectral", "plain"),
+        (WIDTHS_DO_NOT_MATTER,),
+        f"{ACCURACY[f'{student}, mse'] - ACCURACY[student]:+.2f} against +0.21",
+        expected,
+        quantity=Quantity(f"gain of {student} less gain of the plain student", "points", "width matters more"),
+        region=Region.at_least(0.5),
+        because="half a point is 1.3 standard errors of four independent accuracies; less could be seen in no table",
+        deviations=(
+            Deviation("loss", "SpectralKD for the plain student, MSE for the widened one", "as printed, not alike"),
+            Deviation("readout", "class token", "Lift reads the average token and has a wider head"),
+        ),
+    )
+
+
+def _share(student: str, whole: str, expected: tuple[Verdict, str]) -> Criterion:
+    return _criterion(
+        f"{student.lower()}_headline",
+        f"Most of {student}'s headline gain is due to what is new in it, not to logits.",
+        printed_share("plain, logits", whole),
+        (
+            Control(
+                "logits_alone",
+                "the plain student with logits as headline",
+                printed_share("plain, logits", "plain, logits"),
+            ),
+        ),
+        f"{ACCURACY[whole] - ACCURACY['plain']:+.2f} over {ACCURACY['plain']}",
+        expected,
+        quantity=Quantity("share of the gain that logits alone give the plain student", "", "less is new"),
+        region=Region.at_most(0.5),
+        because="most means more than half",
+    )
+
+
+CLAIM = Claim(
+    key="released_headline_effects",
+    sentence="The headline gains are due to the feature term.",
+    papers=(SPECTRAL_KD, ENCODING_MISMATCH),
+    where="SpectralKD, abstract; Encoding Mismatch, abstract and accuracy tables",
+    notes=(
+        "On top of logits the feature term adds 0.27 to 0.30 points to Lift and 0.28 to 0.35 to WideLast; without "
+        "them 1.20 and 1.61."
+    ),
+    deviations=(
+        Deviation("epoch of the accuracies", "best or last, not stated", "as printed, where there is no log"),
+        Deviation(
+            "source of the accuracies",
+            "tables of the papers",
+            "README for rows with logits; public summaries for SpectralKD's 77.4 and rows without logits",
+        ),
+    ),
+    criteria=(
+        Criterion(
+            key="baseline_of_5_2",
+            sentence="SpectralKD's gain of 5.2 points is what features add: its baseline was taught by logits.",
+            kind=Kind.VALUE,
+            quantity=Quantity("baseline of the printed gain, less SoftKD", "points", "harder baseline"),
+            region=Region.around(0.0, 1.1),
+            because="SoftKD itself gains 1.1 points from 300 to 500 epochs; the printed run had 400",
+            evidence=_baseline_against_logits(PRINTED - GAIN),
+            controls=(
+                Control("no_teacher", "DeiT-Tiny without any teacher, 72.2", _baseline_against_logits(NO_TEACHER)),
+            ),
+            published=(Published(SPECTRAL_KD, "abstract", value=GAIN, text="+5.2"),),
+            profiles=ONLY_RELEASED,
+            expected=registered(Verdict.CONTRADICTED, "77.4 less 5.2 is DeiT-Tiny without a teacher, to the digit"),
+        ),
+        Criterion(
+            key="spectral_term",
+            sentence="The spectral term gives at least a tenth of these 5.2 points on top of logits.",
+            kind=Kind.DIFFERENCE,
+            quantity=GAP,
+            region=Region.at_least(GAIN / 10),
+            because="a tenth is the least share of a gain one would name the method after",
+            evidence=gap(SPECTRAL_BOTH, SOFT),
+            controls=(itself(SOFT),),
+            published=(Published(SPECTRAL_KD, "abstract", value=GAIN),),
+            profiles=ONLY_RELEASED,
+            expected=registered(Verdict.INCONCLUSIVE, "+0.10 points in the best of three variants, one run each"),
+            deviations=(Deviation("aligned layers", "eight pairs, 400 epochs", "first and last pair, 300 epochs"),),
+        ),
+        _share("Lift", "Lift, logits + spectral", (Verdict.INCONCLUSIVE, "0.80 of 2.67 points, from single runs")),
+        _share("WideLast", "WideLast, logits + mse", (Verdict.INCONCLUSIVE, "0.63 of 3.37 points, from single runs")),
+        _double_difference("Lift", (Verdict.CONSISTENT, "+0.99, 2.6 standard errors, one run each")),
+        _double_difference("WideLast", (Verdict.CONSISTENT, "+1.40, 3.7 standard errors, one run each")),
+        _criterion(
+            "lift_on_logits",
+            "On top of logits, too, the feature term helps Lift.",
+            printed_gap("Lift, logits + spectral", "Lift, logits"),
+            (NARROW, NARROW_WITH_LOGITS),
+            "77.53 against 77.23",
+            (Verdict.INCONCLUSIVE, "+0.30, but the plain student's gain, found weak, is +0.21"),
+        ),
+        _criterion(
+            "widelast_on_logits",
+            "On top of logits, too, the feature term helps WideLast.",
+            printed_gap("WideLast, logits + mse", "WideLast, logits"),
+            (NARROW, NARROW_WITH_LOGITS),
+            "78.23 against 77.88",
+            (Verdict.INCONCLUSIVE, "+0.35, but the plain student's gain, found weak, is +0.21"),
+        ),
+        _criterion(
+            "other_teacher",
+            "The feature term helps WideLast from another teacher, DeiT-Small, as well.",
+            printed_gap("WideLast, spectral of DeiT-Small", "WideLast"),
+            (NARROW,),
+            "75.73 against 75.54",
+            (Verdict.INCONCLUSIVE, "+0.19, less than the plain student's +0.21, found weak"),
+        ),
+        _criterion(
+            "wider_than_teacher",
+            "A projector wider than the teacher harms.",
+            printed_gap("Lift to 448", "Lift"),
+            (Control("up_to_teacher", "from 320 to 384, the teacher's width", printed_gap("Lift", "Lift to 320")),),
+            "75.23 against 75.41",
+            (Verdict.INCONCLUSIVE, "-0.18, but widening up to the teacher's width gives -0.12"),
+            quantity=Quantity("accuracy of the wider projector less the narrower one's", "points", "wider is better"),
+            region=Region.at_most(-SMALLEST_EFFECT),
+        ),
+        _criterion(
+            "lift_alone",
+            "Lift is better than the plain student even without a teacher.",
+            printed_gap("Lift", "plain"),
+            (
+                Control(
+                    "another_width", "a projector to 320 against one to 256", printed_gap("Lift to 320", "Lift to 256")
+                ),
+            ),
+            "75.41 against 74.86",
+            (Verdict.CONSISTENT, "+0.55, 2.0 standard errors; its readout and head differ as well"),
+            quantity=Quantity("accuracy less the plain student's, no teacher", "points", "better"),
+        ),
+        _criterion(
+            "width_not_capacity",
+            "WideLast's lead over Lift is due to where it is wide, not to its larger number of parameters.",
+            NeverReleased(
+                "no accuracy was released of the student with the same parameters spread evenly (UniformWide), "
+                "though its configuration was"
+            ),
+            (),
+            "78.23 against 77.53",
+            (Verdict.UNVERIFIABLE, "the control of equal size was configured, its accuracy never released"),
+            quantity=Quantity("accuracy of WideLast less that of UniformWide", "points", "place matters more"),
+        ),
+    ),
+)

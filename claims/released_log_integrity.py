@@ -1,0 +1,208 @@
+"""The accuracies in the table are those of the released training logs, and the logs are whole.
+
+Printed in Distillation Dynamics: an accuracy table of thirteen rows for DeiT-Tiny on ImageNet; its repository
+releases eleven training logs, nine of them of rows of the table.
+
+Here: every row that has a log is held against it, and every log against itself.
+
+Cost: reads eleven text files; a second.
+Expect: the table prints the best epoch on the validation set, to the last digit but once; four rows have no
+log; the two runs with a MAE teacher were not evaluated on the 50,000 validation images.
+Command: ``python -m suite claims -k released_log --profile released --released DIR``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from claims._released_checks import (
+    agreement_short_of_rate,
+    best_epoch,
+    epochs_out_of_place,
+    last_ten,
+    loss_gap,
+    off_grid_of,
+    table_against,
+)
+from claims._released_runs import (
+    MAE_RUNS,
+    ONLY_RELEASED,
+    PRINTED_RUNS,
+    SOFT,
+    SOFT_500,
+    SPECTRAL_FIRST,
+    SPECTRAL_LAST,
+    SPECTRAL_LAST_500,
+    registered,
+)
+from claims.papers import DISTILLATION_DYNAMICS
+from suite.claim import Claim, Control, Criterion, Deviation, Kind, Published, Quantity
+from suite.evidence.released import NeverReleased
+from suite.judge import Region, Verdict
+
+VALIDATION_IMAGES = 50_000
+LAST_DIGIT = 0.01
+LOSS_SPACING = float(np.spacing(np.float32(7.5)))  # the largest logged losses lie between 4 and 8
+SLACK = 1e-9  # decimal points do not fall on binary numbers: 76.99 less 76.985 is not quite 0.005
+
+TABLE = (Published(DISTILLATION_DYNAMICS, "accuracy table, nine rows with a log", text="76.72 to 78.07"),)
+NOT_STATED = (Published(DISTILLATION_DYNAMICS, "released logs", text="not stated"),)
+
+
+ANOTHER_RUN = Control("another_run", "each row against the log of the next row", table_against(best_epoch, shift=1))
+
+
+CLAIM = Claim(
+    key="released_log_integrity",
+    sentence="The printed accuracies are those of the released logs, and the logs are whole.",
+    papers=(DISTILLATION_DYNAMICS,),
+    where="Distillation Dynamics, accuracy table; repository, folder Distillation_Logs",
+    notes="Statements about these files, not about what another run would give.",
+    deviations=(Deviation("accuracy table", "as printed", "as quoted by public summaries of the paper, which agree"),),
+    criteria=(
+        Criterion(
+            key="best_epoch",
+            sentence="Every printed accuracy with a log is that of its best epoch, to one unit of the last digit.",
+            kind=Kind.IDENTITY,
+            quantity=Quantity("largest distance of a printed accuracy from the best epoch", "points", "worse match"),
+            region=Region.at_most(LAST_DIGIT + SLACK),
+            because="two decimals are printed: one unit of the last, whichever way it was rounded",
+            evidence=table_against(best_epoch),
+            controls=(
+                ANOTHER_RUN,
+                Control("end_of_training", "mean of the last ten epochs", table_against(last_ten)),
+            ),
+            published=TABLE,
+            profiles=ONLY_RELEASED,
+            expected=registered(Verdict.REPRODUCED, "all nine rows are within 0.008 points"),
+        ),
+        Criterion(
+            key="rounding",
+            sentence="Every printed accuracy with a log is that of its best epoch, rounded to two decimals.",
+            kind=Kind.IDENTITY,
+            quantity=Quantity("largest distance of a printed accuracy from the best epoch", "points", "worse match"),
+            region=Region.at_most(LAST_DIGIT / 2 + SLACK),
+            because="rounding moves a number by half a unit of the last digit at most",
+            evidence=table_against(best_epoch),
+            controls=(ANOTHER_RUN,),
+            published=TABLE,
+            profiles=ONLY_RELEASED,
+            expected=registered(Verdict.CONTRADICTED, "ProjectorKD First1: 76.868 is printed as 76.86"),
+        ),
+        Criterion(
+            key="end_of_training",
+            sentence="Every printed accuracy with a log is what the run has reached at the end of training.",
+            kind=Kind.IDENTITY,
+            quantity=Quantity(
+                "largest distance of a printed accuracy from the mean of the last ten epochs", "points", "worse match"
+            ),
+            region=Region.at_most(LAST_DIGIT + SLACK),
+            because="two decimals are printed: one unit of the last, whichever way it was rounded",
+            evidence=table_against(last_ten),
+            controls=(ANOTHER_RUN,),
+            published=TABLE,
+            profiles=ONLY_RELEASED,
+            expected=registered(
+                Verdict.CONTRADICTED, "the best epoch on the validation set lies 0.04 to 0.10 points higher"
+            ),
+        ),
+        Criterion(
+            key="rows_without_log",
+            sentence="The other four rows are accuracies of runs as well.",
+            kind=Kind.IDENTITY,
+            quantity=Quantity("distance of a printed accuracy from its log", "points", "worse match"),
+            region=Region.at_most(LAST_DIGIT + SLACK),
+            because="two decimals are printed: one unit of the last, whichever way it was rounded",
+            evidence=NeverReleased(
+                "no log was released of SpectralKD Last1 at weight 0.1, SpectralKD Last8, "
+                "and both runs with a ViT-Large teacher"
+            ),
+            published=(
+                Published(
+                    DISTILLATION_DYNAMICS,
+                    "accuracy table, Last1 at weight 0.1, Last8, SoftKD and last layer from ViT-Large",
+                    text="76.48, 76.69, 76.85, 76.58",
+                ),
+            ),
+            profiles=ONLY_RELEASED,
+            expected=registered(Verdict.UNVERIFIABLE, "no log"),
+        ),
+        Criterion(
+            key="epochs",
+            sentence="Every log holds each of its epochs once and in order.",
+            kind=Kind.IDENTITY,
+            quantity=Quantity("epochs of eleven logs that are not where they belong", "epochs", "more damage"),
+            region=Region.equal(0, 0),
+            because="a whole log has none",
+            evidence=epochs_out_of_place(),
+            controls=(
+                Control("line_cut_out", "the hundredth line cut out of every log", epochs_out_of_place(drop=99)),
+            ),
+            published=NOT_STATED,
+            profiles=ONLY_RELEASED,
+            expected=registered(Verdict.REPRODUCED, "300 or 500 lines each, contiguous"),
+        ),
+        Criterion(
+            key="loss_terms",
+            sentence="In every epoch the loss is the sum of its logged terms.",
+            kind=Kind.IDENTITY,
+            quantity=Quantity("largest distance of a loss from the sum of its terms", "nats", "worse match"),
+            region=Region.at_most(LOSS_SPACING),
+            because="the spacing of 32-bit numbers at the largest losses, which lie between 4 and 8",
+            evidence=loss_gap(features=True),
+            controls=(Control("no_feature_term", "the feature term left out", loss_gap(features=False)),),
+            published=NOT_STATED,
+            profiles=ONLY_RELEASED,
+            expected=registered(Verdict.REPRODUCED, "off by 1.3e-8 at most"),
+        ),
+        Criterion(
+            key="evaluation_set",
+            sentence="Every run with a CaiT teacher was evaluated on the 50,000 validation images.",
+            kind=Kind.IDENTITY,
+            quantity=Quantity("largest distance of an accuracy from a whole number of images", "images", "worse match"),
+            region=Region.at_most(0.05),
+            because="averaging in 32 bits leaves 0.002 images; a wrong size misses by up to 0.5",
+            evidence=off_grid_of(PRINTED_RUNS, VALIDATION_IMAGES),
+            controls=(
+                Control("twenty_more", "shares of 50,020 images", off_grid_of(PRINTED_RUNS, VALIDATION_IMAGES + 20)),
+            ),
+            published=(Published(DISTILLATION_DYNAMICS, "ImageNet-1k validation set", value=0.0),),
+            profiles=ONLY_RELEASED,
+            expected=registered(Verdict.REPRODUCED, "every accuracy of nine logs is a whole share of 50,000"),
+        ),
+        Criterion(
+            key="evaluation_set_mae",
+            sentence="So were the two runs with a MAE teacher.",
+            kind=Kind.IDENTITY,
+            quantity=Quantity("largest distance of an accuracy from a whole number of images", "images", "worse match"),
+            region=Region.at_most(0.05),
+            because="averaging in 32 bits leaves 0.002 images; a wrong size misses by up to 0.5",
+            evidence=off_grid_of(MAE_RUNS, VALIDATION_IMAGES),
+            controls=(Control("ten_more", "shares of 50,010 images", off_grid_of(MAE_RUNS, VALIDATION_IMAGES + 10)),),
+            published=(Published(DISTILLATION_DYNAMICS, "ImageNet-1k validation set", value=0.0),),
+            profiles=ONLY_RELEASED,
+            expected=registered(Verdict.CONTRADICTED, "their accuracies are whole shares of 50,020 images"),
+        ),
+        Criterion(
+            key="same_seed",
+            sentence="The 300- and 500-epoch runs of a method are one run until their learning rates part.",
+            kind=Kind.IDENTITY,
+            quantity=Quantity("first epochs with equal learning rate but different results", "epochs", "less alike"),
+            region=Region.equal(0, 0),
+            because="the same seed, start and order of data give the same numbers, bit for bit",
+            evidence=agreement_short_of_rate((SOFT, SOFT_500), (SPECTRAL_LAST, SPECTRAL_LAST_500)),
+            controls=(
+                Control(
+                    "other_method",
+                    "two methods with one schedule: equal learning rates, other results",
+                    agreement_short_of_rate((SPECTRAL_FIRST, SPECTRAL_LAST)),
+                ),
+            ),
+            published=NOT_STATED,
+            profiles=ONLY_RELEASED,
+            expected=registered(
+                Verdict.REPRODUCED, "both pairs agree in epochs 0 to 5, so no second seed was ever released"
+            ),
+        ),
+    ),
+)

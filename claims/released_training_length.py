@@ -1,0 +1,146 @@
+"""Late-layer alignment harms however long one trains.
+
+Distillation Dynamics prints accuracies at the end of 300 and 500 epochs and speaks of late layers without naming
+a length; a reader with a smaller budget must know whether the finding holds for it.
+
+Here: the same logs, early. Until epoch 5 the 300- and 500-epoch runs of a method are one run, bit for bit; after
+that they are repetitions with nearly the same learning rate, so the noise between runs is known there.
+
+Cost: reads five text files; a second.
+Expect: contradicted early on, by points: SpectralKD leads with late layers as it does with early ones; ProjectorKD
+is behind from epoch 27 on. A training of a few dozen epochs will find the opposite of the printed sign.
+Command: ``python -m suite claims -k released_training_length --profile released --released DIR``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from claims._released_gaps import GAP, HARM, UNTRAINED_PROJECTOR, WHY_SMALLEST_EFFECT, gap, repeated_gap
+from claims._released_runs import (
+    ACCURACY,
+    ONLY_RELEASED,
+    PROJECTOR_FIRST,
+    PROJECTOR_LAST,
+    SOFT,
+    SOFT_500,
+    SPECTRAL_FIRST,
+    SPECTRAL_LAST,
+    SPECTRAL_LAST_500,
+    Run,
+    registered,
+)
+from claims.papers import DISTILLATION_DYNAMICS
+from suite.claim import Claim, Control, Criterion, Deviation, Kind, Published, Quantity, Released
+from suite.judge import Observed, Region, Sampling, Verdict
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SMOOTH = 11  # epochs in the running mean whose sign is followed
+
+NOT_EXAMINED = (Published(DISTILLATION_DYNAMICS, "accuracy table", text="not examined"),)
+
+
+def _around(epoch: int) -> range:
+    """Ten epochs, from five before to four after."""
+    return range(epoch - 5, epoch + 5)
+
+
+def _early(epoch: int, verdict: Verdict, because: str) -> Criterion:
+    return Criterion(
+        key=f"spectral_epoch_{epoch}",
+        sentence=f"SpectralKD on the last layer trails SoftKD around epoch {epoch}.",
+        kind=Kind.DIFFERENCE,
+        quantity=GAP,
+        region=HARM,
+        because=WHY_SMALLEST_EFFECT,
+        evidence=repeated_gap(SPECTRAL_LAST, SOFT, (SPECTRAL_LAST_500, SOFT_500), _around(epoch)),
+        controls=(
+            Control("first_layer", "SpectralKD on the first layer only", gap(SPECTRAL_FIRST, SOFT, _around(epoch))),
+        ),
+        published=NOT_EXAMINED,
+        profiles=ONLY_RELEASED,
+        expected=registered(verdict, because),
+    )
+
+
+def trails_from(run: Run, reference: Run) -> Released:
+    """The epoch from which a run lies below a reference for good, in running means.
+
+    Its standard error is half the span of epochs over which the sign goes back and forth.
+    """
+
+    def value(*paths: Path) -> Observed:
+        logs = run.read(paths[0]), reference.read(paths[1])
+        ahead = logs[0].column(ACCURACY) - logs[1].column(ACCURACY)
+        smooth = np.convolve(ahead, np.full(SMOOTH, 1 / SMOOTH), mode="valid") > 0
+        changes = np.flatnonzero(np.diff(smooth)) + 1 + SMOOTH // 2
+        from_epoch = 0 if not smooth.any() else run.epochs if smooth[-1] else int(changes[-1])
+        span = float(changes[-1] - changes[0]) if len(changes) else 0.0
+        return Observed(
+            values=(from_epoch,),
+            sampling=Sampling.SINGLE,
+            standard_error=span / 2,
+            note=(
+                f"means of {SMOOTH} epochs of {logs[0].file} less {logs[1].file} change sign at epochs "
+                f"{', '.join(map(str, changes)) or 'none'}; standard error: half their span"
+            ),
+        )
+
+    return Released((run.file, reference.file), value)
+
+
+CLAIM = Claim(
+    key="released_training_length",
+    sentence="Aligning a student's late layers harms it however long one trains.",
+    papers=(DISTILLATION_DYNAMICS,),
+    where="Distillation Dynamics, text on negative transfer, which names no length",
+    notes=(
+        "Feature terms speed up early training and cost a little at the end, on the first layer as on the last: "
+        "that describes all the released SpectralKD runs."
+    ),
+    deviations=(
+        Deviation(
+            "short training",
+            "runs of 300 and 500 epochs",
+            "the first epochs of these runs, at a learning rate not yet annealed",
+        ),
+    ),
+    criteria=(
+        _early(11, Verdict.CONTRADICTED, "it leads by 4.7 points, twelve standard errors, and so when repeated"),
+        _early(20, Verdict.CONTRADICTED, "it leads by 3.0 points, eight standard errors, and so when repeated"),
+        _early(50, Verdict.INCONCLUSIVE, "it leads by 0.8 points, but by then the repetitions differ as much"),
+        Criterion(
+            key="spectral_from_the_start",
+            sentence="SpectralKD on the last layer trails SoftKD from the first tenth of training on.",
+            kind=Kind.TREND,
+            quantity=Quantity("epoch of 300 from which it lies below SoftKD for good", "epochs", "later"),
+            region=Region.at_most(30),
+            because="a tenth of training is the most one would call its start",
+            evidence=trails_from(SPECTRAL_LAST, SOFT),
+            controls=(Control("first_layer", "SpectralKD on the first layer only", trails_from(SPECTRAL_FIRST, SOFT)),),
+            published=NOT_EXAMINED,
+            profiles=ONLY_RELEASED,
+            expected=registered(Verdict.INCONCLUSIVE, "below for good from epoch 178 only, in one pair of runs"),
+        ),
+        Criterion(
+            key="projector_epoch_50",
+            sentence="ProjectorKD on the last layer trails SoftKD around epoch 50.",
+            kind=Kind.DIFFERENCE,
+            quantity=GAP,
+            region=HARM,
+            because=WHY_SMALLEST_EFFECT,
+            evidence=gap(PROJECTOR_LAST, SOFT, _around(50)),
+            controls=(
+                Control("first_layer", "ProjectorKD on the first layer only", gap(PROJECTOR_FIRST, SOFT, _around(50))),
+            ),
+            published=NOT_EXAMINED,
+            profiles=ONLY_RELEASED,
+            expected=registered(Verdict.CONSISTENT, "-0.5 points: its early lead is over by epoch 27"),
+            deviations=(UNTRAINED_PROJECTOR,),
+        ),
+    ),
+)

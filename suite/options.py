@@ -1,0 +1,152 @@
+"""What can be typed after ``python -m suite``, and the help for it; imports nothing heavy, so that help is instant."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import TYPE_CHECKING, NoReturn
+
+from suite import __version__
+from suite.errors import SuiteError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+EVIDENCE = "SUITE_EVIDENCE"
+DEVICE = "auto"
+CACHES = ("only-missing", "always", "never")
+
+
+def evidence_folder() -> str:
+    """Where evidence lies, unless an option says otherwise."""
+    return os.environ.get(EVIDENCE) or "evidence"
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints are one line like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        raise SuiteError(f"{message}: see {self.prog} --help")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"give at least 1, not {text}")
+    return number
+
+
+_positive.__name__ = "whole number"  # what argparse calls it in a complaint
+
+
+def _chosen() -> _Parser:
+    group = _Parser(add_help=False)
+    group.add_argument(
+        "-k", dest="only", action="append", metavar="TEXT", help="only claims whose name contains TEXT (repeatable)"
+    )
+    return group
+
+
+def _stored() -> _Parser:
+    group = _Parser(add_help=False)
+    group.add_argument(
+        "--evidence",
+        default=evidence_folder(),
+        metavar="DIR",
+        help=f"where evidence lies (default: ${EVIDENCE}, else ./evidence)",
+    )
+    return group
+
+
+def _session() -> _Parser:
+    group = _Parser(add_help=False, parents=[_chosen(), _stored()])
+    group.add_argument(
+        "--profile", default="desk", metavar="NAME", help="scale, by name or as a .toml file (default: desk)"
+    )
+    group.add_argument("--seeds", type=_positive, metavar="N", help="use N seeds instead of the profile's own")
+    group.add_argument("--device", default=DEVICE, help=f"auto, cpu or cuda (default: {DEVICE})")
+    group.add_argument(
+        "--released", action="append", metavar="DIR", help="an author's repository as cloned (repeatable)"
+    )
+    return group
+
+
+def _shown() -> _Parser:
+    group = _Parser(add_help=False)
+    group.add_argument("--json", action="store_true", help="print the verdicts as JSON instead of a table")
+    return group
+
+
+def _computing(parser: _Parser) -> None:
+    parser.add_argument("--workers", type=_positive, metavar="N", help="processes (default: one a core; 1 on a GPU)")
+    parser.add_argument(
+        "--threads", type=_positive, default=1, metavar="N", help="torch threads a process (default: 1)"
+    )
+    parser.add_argument(
+        "--cache", choices=CACHES, default=CACHES[0], help=f"which cells to compute (default: {CACHES[0]})"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print cells, what is cached and the time; compute nothing"
+    )
+    parser.add_argument(
+        "--no-sync", dest="sync", action="store_false", help="leave MLflow as it is; 'sync' brings it up to date"
+    )
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog="python -m suite",
+        description="Check what papers claim about distilling Vision Transformers.",
+        epilog="Exit status: 0 if all is as registered; 1 if a verdict departs, something failed or nothing was "
+        "measured; 2 for a fault you can mend, with one line that says how; 130 after Ctrl-C.",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    session, shown = _session(), _shown()
+
+    def command(name: str, text: str, *parents: _Parser) -> _Parser:
+        return commands.add_parser(name, parents=parents, help=text, description=f"{text[0].upper()}{text[1:]}.")
+
+    _computing(command("claims", "compute what is missing, judge, show", session, shown))
+    command("judge", "judge existing evidence; compute nothing", session, shown)
+    command("list", "print the claims and their criteria", _chosen())
+    command("status", "print what is computed, missing, failed or damaged, and why", session)
+    command("record", "add what was measured to the log of recorded values", session)
+
+    explain = command("explain", "say why this verdict, and what would change it", session)
+    explain.add_argument("claim", metavar="CLAIM", help="a claim's name, or part of it")
+    what_if = command("what-if", "judge again with another margin or more seeds", session)
+    what_if.add_argument("claim", metavar="CLAIM", help="a claim's name, or part of it")
+    what_if.add_argument(
+        "--margin", type=float, metavar="X", help="widen every region by X, in its own unit; below 0 narrows"
+    )
+    what_if.add_argument("--n", type=_positive, metavar="N", help="as if there were N seeds of this mean and spread")
+
+    collect = command("gc", "delete cells that no profile asks for any more", _stored())
+    collect.add_argument(
+        "--profile", action="append", metavar="FILE", help="keep what this .toml file asks for, too (repeatable)"
+    )
+    collect.add_argument("--dry-run", action="store_true", help="only list them")
+    goldens = command("goldens", "check our implementations against a folder of numbers")
+    goldens.add_argument(
+        "folder", nargs="?", metavar="DIR", default="tests/golden", help=".npz files (default: tests/golden)"
+    )
+    sync = command("sync", "bring the MLflow store up to date with the evidence", session)
+    sync.add_argument("--rebuild", action="store_true", help="build it anew")
+    ui = command("ui", "start the MLflow UI on the evidence", session)
+    ui.add_argument("--port", type=int, default=5000, metavar="N", help="port on this machine (default: 5000)")
+    command("report", "write the report page from existing evidence", session)
+    command("noise", "print how far seeds scatter, and what differences could be resolved", session)
+    table = command("table", "print the verdicts as a Markdown table", session)
+    table.add_argument("--into", metavar="FILE", help="replace the table in this file instead")
+    return parser
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read a command line.
+
+    Raises:
+        SuiteError: it cannot be understood.
+        SystemExit: it asked for help or the version, which was printed.
+    """
+    return _parser().parse_args(arguments)

@@ -1,0 +1,57 @@
+"""Which cells are still asked for: what is not may be deleted, so in doubt everything is."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from suite.claim import Unavailable
+from suite.errors import SuiteError, one_line
+from suite.evidence.draft import RECORD
+from suite.run.plan import asked, cells_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from suite.claim import Claim
+    from suite.evidence.store import Store
+    from suite.profile import Profile
+
+_DEVICES = ("cpu", "cuda")
+
+
+def _seeds(store: Store) -> int:
+    """One more than the largest seed on disk: cells of ``--seeds N`` are asked for as much as the profile's."""
+    most = 0
+    for key in store.keys():  # noqa: SIM118 - a method, not a mapping
+        try:
+            record = json.loads((store.folder(key) / RECORD).read_text(encoding="utf-8"))
+            most = max(most, int(record["seed"]) + 1)
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # damaged: it has no seed to keep others for
+    return most
+
+
+def asked_for(claims: Sequence[Claim], profiles: Iterable[Profile], store: Store) -> set[str]:
+    """Keys of every cell that a claim needs at any of the profiles, on any device, with any seed on disk.
+
+    Raises:
+        SuiteError: it cannot be told for one of them, so nothing may be deleted.
+    """
+    keys: set[str] = set()
+    seeds = _seeds(store)
+    for profile in profiles:
+        wide = replace(profile, seeds=tuple(range(max(seeds, len(profile.seeds)))))
+        for name, reading in asked(claims, profile):
+            for device in _DEVICES:
+                try:
+                    keys |= {cell.key for cell in cells_of(reading, replace(wide, device=device))}
+                except Unavailable:
+                    continue  # this profile cannot have such cells
+                except Exception as fault:
+                    raise SuiteError(
+                        f"cannot tell which cells {name} needs at {profile.name} ({one_line(fault)}): mend this "
+                        "first; nothing was deleted"
+                    ) from fault
+    return keys

@@ -1,0 +1,89 @@
+"""Which jobs may start, and what became of every cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from suite.errors import SuiteError
+from suite.run.execute import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from suite.evidence.cell import Cell
+    from suite.run.plan import Plan
+    from suite.run.progress import Progress
+
+_HAD = (Outcome.DONE, Outcome.CACHED)
+
+
+@dataclass(frozen=True)
+class Job:
+    """Cells computed together: one cell, or the cells of one group."""
+
+    cells: tuple[Cell, ...]
+
+    @property
+    def needs(self) -> set[str]:
+        """Keys that must be done before."""
+        return {need.key for cell in self.cells for need in cell.needs.values()}
+
+
+def jobs_of(plan: Plan) -> list[Job]:
+    """The cells to run, in the plan's order; cells of one study and group make one job."""
+    groups: dict[tuple[str, str], list[Cell]] = {}
+    for step in plan.to_run:
+        groups.setdefault((step.cell.study, step.cell.group or step.cell.key), []).append(step.cell)
+    return [Job(tuple(cells)) for cells in groups.values()]
+
+
+class Queue:
+    """The jobs of a plan that are still to start, and the outcome of every cell that ended."""
+
+    def __init__(self, plan: Plan, progress: Progress) -> None:
+        """Nothing has started; ``progress`` is told of every cell that ends."""
+        self.outcomes: dict[str, Outcome] = {}
+        self.waiting = jobs_of(plan)
+        self._pending = {cell.key for job in self.waiting for cell in job.cells}
+        self._progress = progress
+
+    def next(self) -> Job | None:
+        """The first job whose needs all ended."""
+        for job in self.waiting:
+            if not job.needs & self._pending:
+                self.waiting.remove(job)
+                for cell in job.cells:
+                    self._progress.start(cell.key)
+                return job
+        return None
+
+    def settle(self, key: str, outcome: Outcome) -> None:
+        """A cell ended; what cannot be had any more takes those that need it with it, and nobody else."""
+        self.outcomes[key] = outcome
+        self._pending.discard(key)
+        self._progress.done(key, outcome)
+        if outcome in _HAD:
+            return
+        blocked = [cell for job in self.waiting for cell in job.cells if _needs(cell, key)]
+        self.waiting = [job for job in map(_without(key), self.waiting) if job.cells]
+        for cell in blocked:
+            self.settle(cell.key, Outcome.BLOCKED)
+
+    def require_empty(self) -> None:
+        """Check that nothing waits when nothing runs.
+
+        Raises:
+            SuiteError: cells wait for one another.
+        """
+        if self.waiting:
+            names = ", ".join(str(cell) for job in self.waiting for cell in job.cells)
+            raise SuiteError(f"these cells wait for one another, so none was computed: {names}; mend their groups")
+
+
+def _needs(cell: Cell, key: str) -> bool:
+    return any(need.key == key for need in cell.needs.values())
+
+
+def _without(key: str) -> Callable[[Job], Job]:
+    return lambda job: Job(tuple(cell for cell in job.cells if not _needs(cell, key)))

@@ -1,0 +1,231 @@
+"""What the MLflow view shall hold, as plain data: one row a cell, one summary row a criterion.
+
+Nothing here imports MLflow, and nothing is lost in it: every row is computed from the evidence and the verdicts.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from suite.assess import claim_verdict
+from suite.evidence.cell import digest
+from suite.show import describe
+from suite.show.mlflow_names import flatten, unique
+from suite.show.numbers import finite
+from suite.show.runs import reached, runs
+from suite.show.summary import criterion_json
+from suite.show.terminal import by_claim
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from suite.assess import Assessment
+    from suite.claim import Paper
+    from suite.profile import Profile
+    from suite.show.runs import Run
+
+_STEPS = ("epoch", "step")  # the keys that say when a line of a log was written
+_DIGEST_LIMIT = 36  # MLflow's limit for a data set's digest
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run of the view.
+
+    Attributes:
+        key: names it within its experiment.
+        experiment: the experiment's name.
+        name: for people.
+        claims: the claims it is shown under.
+        tags: besides ``key`` and ``claims``; they follow the verdicts.
+        params: written once.
+        metrics: (name, value, step), all finite.
+        start: when it began, milliseconds since 1970; 0 if unknown.
+        end: when it ended; 0 if unknown.
+        data: name, digest and description of the data set; empty if it has none.
+        document: what is kept as ``verdict.json``; empty for none.
+    """
+
+    key: str
+    experiment: str
+    name: str
+    claims: frozenset[str]
+    tags: Mapping[str, str]
+    params: Mapping[str, str] = field(default_factory=dict)
+    metrics: tuple[tuple[str, float, int], ...] = ()
+    start: int = 0
+    end: int = 0
+    data: tuple[str, str, str] | None = None
+    document: str = ""
+
+    @property
+    def latest(self) -> dict[str, float]:
+        """Every metric at its last step."""
+        return {name: value for name, value, _ in sorted(self.metrics, key=lambda metric: metric[2])}
+
+
+def experiment_name(paper: Paper) -> str:
+    """One experiment a paper."""
+    return f"{paper.key} (arXiv {paper.arxiv})"
+
+
+def profile_name(profile: Profile) -> str:
+    """A profile with what was changed in it, so that changed and unchanged results never share a run."""
+    return f"{profile.name} ({', '.join(profile.modified)})" if profile.modified else profile.name
+
+
+def _params(spec: Mapping[str, Any]) -> dict[str, str]:
+    flat = flatten(dict(spec))
+    names = unique(flat)
+    return {names[name]: value if isinstance(value, str) else json.dumps(value) for name, value in flat.items()}
+
+
+def _number(value: Any) -> float | None:
+    """A finite number, or None for anything else."""
+    return finite(float(value)) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _metrics(run: Run) -> tuple[tuple[str, float, int], ...]:
+    """What was logged over time, and every final number of the cell."""
+    points: list[tuple[str, float, int]] = []
+    for index, record in enumerate(run.result.metrics):
+        step = next((int(record[name]) for name in _STEPS if isinstance(record.get(name), int)), index)
+        for name, value in flatten(dict(record)).items():
+            number = _number(value)
+            if name not in _STEPS and number is not None:
+                points.append((name, number, step))
+    logged = {name for name, _, _ in points}
+    for name, array in run.result.arrays.items():
+        number = finite(float(array)) if array.ndim == 0 and array.dtype.kind in "fiu" else None
+        if number is not None:
+            points.append((f"final {name}" if name in logged else name, number, 0))
+    names = unique(dict.fromkeys(name for name, _, _ in points))
+    return tuple((names[name], value, step) for name, value, step in points)
+
+
+def _data(spec: Mapping[str, Any]) -> tuple[str, str, str] | None:
+    data = spec.get("data")
+    if not isinstance(data, dict):
+        return None
+    name = str(data.get("source", "data"))
+    return name, str(data.get("digest") or digest(data))[:_DIGEST_LIMIT], json.dumps(data, sort_keys=True)
+
+
+def _times(run: Run) -> tuple[int, int]:
+    if not run.finished:
+        return 0, 0
+    end = int(datetime.fromisoformat(run.finished).timestamp() * 1000)
+    return end - int(run.result.seconds * 1000), end
+
+
+def rows(assessments: Sequence[Assessment]) -> list[Row]:
+    """Everything the view shall hold for some verdicts, cells first."""
+    return [*_cell_rows(assessments), *(_summary_row(assessment) for assessment in assessments)]
+
+
+def _cell_rows(assessments: Sequence[Assessment]) -> list[Row]:
+    """One row a cell for every (paper, profile) whose claims stand on it, directly or through another cell."""
+    known = runs(result for assessment in assessments for result in assessment.cells)
+    verdicts = {names: claim_verdict(group) for names, group in by_claim(assessments).items()}
+    standing: dict[tuple[str, str, str], dict[str, Assessment]] = {}
+    for assessment in assessments:
+        experiment = experiment_name(assessment.claim.papers[0])
+        for key in reached(assessment.cells, known):
+            place = (experiment, profile_name(assessment.profile), key)
+            standing.setdefault(place, {})[assessment.claim.key] = assessment
+    found = []
+    for (experiment, profile, key), claims in standing.items():
+        run, one = known[key], next(iter(claims.values()))
+        start, end = _times(run)
+        judged = {f"verdict.{claim}": str(verdicts[claim, one.profile.name]) for claim in claims}
+        found.append(
+            Row(
+                key=f"{key}@{profile}",
+                experiment=experiment,
+                name=run.label or key,
+                claims=frozenset(claims),
+                tags=_cell_tags(run, profile, one.profile.scope) | judged,
+                params=_params(run.spec),
+                metrics=_metrics(run),
+                start=start,
+                end=end,
+                data=_data(run.spec),
+            )
+        )
+    return found
+
+
+def _cell_tags(run: Run, profile: str, scope: str) -> dict[str, str]:
+    environment = run.result.environment
+    recipe = run.spec.get("recipe")
+    tags = {
+        "kind": "cell",
+        "cell": run.key,
+        "study": run.study,
+        "method": run.group,
+        "seed": str(run.seed),
+        "profile": profile,
+        "scope": scope,
+        "recipe": "" if recipe is None else digest(recipe)[:8],
+        "device": str(environment.get("gpu", environment.get("device", ""))),
+        "commit": str(environment.get("commit", "")),
+        "origin": run.result.origin,
+    }
+    return {name: value for name, value in tags.items() if value}
+
+
+def _summary_row(assessment: Assessment) -> Row:
+    interval, published = assessment.judgement.interval, describe.published_value(assessment.criterion)
+    numbers: dict[str, float | None] = {"published": published}
+    if interval is not None:
+        numbers |= {"mean": interval.estimate, "low": interval.low, "high": interval.high, "n": float(interval.n)}
+        if published is not None:
+            numbers["difference"] = interval.estimate - published
+    kept = {name: finite(value) for name, value in numbers.items()}
+    profile = profile_name(assessment.profile)
+    expected = assessment.expected
+    return Row(
+        key=f"{assessment.name}@{profile}",
+        experiment=experiment_name(assessment.claim.papers[0]),
+        name=f"{assessment.name} ({profile})",
+        claims=frozenset((assessment.claim.key,)),
+        tags={
+            "kind": "summary",
+            "claim": assessment.claim.key,
+            "criterion": assessment.criterion.key,
+            "profile": profile,
+            "scope": assessment.profile.scope,
+            "verdict": str(assessment.verdict),
+            "registered": str(expected.verdict) if expected else "none",
+            "departs": "yes" if assessment.departs else "no",
+            "method": f"verdict on {assessment.criterion.key}",
+            "mlflow.note.content": note(assessment),
+        },
+        metrics=tuple((name, value, 0) for name, value in kept.items() if value is not None),
+        document=json.dumps(criterion_json(assessment), indent=1, allow_nan=False, ensure_ascii=False),
+    )
+
+
+def note(assessment: Assessment) -> str:
+    """What MLflow shows as the run's description, in Markdown."""
+    criterion = assessment.criterion
+    printed = "; ".join(
+        f"{describe.published_text(entry, criterion.quantity.unit)} "
+        f"([{entry.paper.key}]({entry.paper.link}), {entry.where})"
+        for entry in criterion.published
+    )
+    facts = [
+        ("Says", criterion.sentence),
+        ("Printed", printed or assessment.claim.where),
+        ("Claimed", f"{describe.claimed(assessment)}, because {criterion.because}"),
+        ("Measured", " of ".join(part for part in (describe.measured(assessment), describe.size(assessment)) if part)),
+        ("Controls", "; ".join(describe.controls(assessment))),
+        ("Why", assessment.judgement.reason),
+        ("Differs from the paper in", ", ".join(entry.what for entry in assessment.deviations) or "nothing stated"),
+        ("Command", f"`{assessment.command}`"),
+    ]
+    lines = [f"**{assessment.verdict}** ({assessment.profile.scope}) {describe.registered(assessment)}".rstrip()]
+    return "\n\n".join([*lines, *(f"*{name}:* {text}" for name, text in facts)])

@@ -1,0 +1,237 @@
+"""The card of one criterion: everything a reviewer asks, in the order in which it is asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from suite.judge import Position
+from suite.run.progress import duration
+from suite.show import describe
+from suite.show.mlflow_rows import experiment_name, profile_name
+from suite.show.numbers import interval_text, number, plural, with_unit
+from suite.show.page.markup import Content, Markup, join, link, tag
+from suite.show.page.pieces import chip, departure, paper_link
+from suite.show.runs import seconds_per_seed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from suite.assess import Assessment
+    from suite.show.page.item import Item, Picture
+
+_LISTED = 40  # more values than this are summed up
+
+
+def card(item: Item) -> Markup:
+    """The card as an element with its anchor."""
+    assessment = item.assessment
+    criterion = assessment.criterion
+    head = tag(
+        "header",
+        tag("p", f"{assessment.claim.sentence} – {assessment.claim.where}; {_scope(assessment)}", class_="over"),
+        tag("h3", criterion.sentence),
+    )
+    facts = tag(
+        "div",
+        tag(
+            "p",
+            chip(assessment.verdict),
+            departure(assessment),
+            f" {assessment.judgement.reason}",
+            class_="reason",
+        ),
+        _list(_facts(assessment)),
+        _controls(assessment),
+        _list(_outlook(assessment)),
+        class_="facts",
+    )
+    rest = tag("div", _deviations(assessment), _history(item), _provenance(item), class_="rest")
+    return tag("article", head, tag("div", facts, _figure(item.picture), class_="columns"), rest, id=item.anchor)
+
+
+def _scope(assessment: Assessment) -> str:
+    changed = "".join(f", changed: {change}" for change in assessment.profile.modified)
+    return f"{assessment.profile.scope} scope, profile {assessment.profile.name}{changed}"
+
+
+def _list(facts: Iterable[tuple[str, Content]]) -> Markup | None:
+    written = [join([tag("dt", name), tag("dd", content)]) for name, content in facts]
+    return tag("dl", *written) if written else None
+
+
+def _facts(assessment: Assessment) -> Iterator[tuple[str, Content]]:
+    criterion, judgement = assessment.criterion, assessment.judgement
+    unit = criterion.quantity.unit
+    for entry in criterion.published:
+        place = join([describe.published_text(entry, unit), " – ", paper_link(entry.paper), f", {entry.where}"])
+        yield "Published", place
+    yield (
+        "Quantity",
+        f"{with_unit(criterion.quantity.name, f'[{unit}]' if unit else '')}; larger: {_larger(assessment)}",
+    )
+    yield "Claimed", join([tag("strong", describe.claimed(assessment)), f", because {criterion.because}"])
+    interval, observed = judgement.interval, assessment.observed
+    if interval is None or observed is None:
+        return
+    yield "Measured", join([tag("strong", describe.measured(assessment)), f", {describe.size(assessment)}"])
+    yield "Interval", f"{100 * interval.level:g} %: {interval.method}"
+    yield "Values", _values(assessment)
+    if observed.note:
+        yield "Note", observed.note
+
+
+def _larger(assessment: Assessment) -> str:
+    return assessment.criterion.quantity.larger or "more"
+
+
+def _values(assessment: Assessment) -> str:
+    observed = assessment.observed
+    assert observed is not None
+    if len(observed.values) > _LISTED:
+        return f"{observed.size}, from {number(min(observed.values))} to {number(max(observed.values))}"
+    labels = observed.labels or [f"{observed.unit} {index + 1}" for index in range(len(observed.values))]
+    return "; ".join(f"{label}: {number(value)}" for label, value in zip(labels, observed.values, strict=True))
+
+
+def _controls(assessment: Assessment) -> Markup:
+    criterion = assessment.criterion
+    if not assessment.judgement.controls:
+        why = f"none: {criterion.control_free}" if criterion.control_free else "none"
+        return tag("p", tag("strong", "Controls "), why, class_="control-free")
+    said = {control.key: control.sentence for control in criterion.controls}
+    rows = [
+        [
+            join(
+                [
+                    tag("strong", judged.name.replace("_", " ")),
+                    f": {said.get(judged.name, '')}",
+                    tag("span", judged.message, class_="key") if judged.message else None,
+                ]
+            ),
+            interval_text(judged.interval, criterion.quantity.unit),
+            _position(judged.holds),
+        ]
+        for judged in assessment.judgement.controls
+    ]
+    return _table("Controls, which must lie outside the claimed region", ("control", "measured [95 %]", "lies"), rows)
+
+
+def _position(holds: Position) -> Markup:
+    return tag("span", str(holds), class_=f"lies {'as-it-should' if holds is Position.OUTSIDE else 'in-the-way'}")
+
+
+def _table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[Content]]) -> Markup:
+    head = tag("thead", tag("tr", *(tag("th", column, scope="col") for column in columns)))
+    cells = ((tag("td", cell, data_label=column) for column, cell in zip(columns, row, strict=True)) for row in rows)
+    body = tag("tbody", *(tag("tr", *row) for row in cells))
+    return tag("div", tag("table", tag("caption", caption), head, body), class_="small-table")
+
+
+def _outlook(assessment: Assessment) -> Iterator[tuple[str, Content]]:
+    judgement = assessment.judgement
+    if judgement.p is not None:
+        holm = f"; {number(judgement.p_holm)} after Holm's adjustment" if judgement.p_holm is not None else ""
+        yield "p-value", f"{number(judgement.p)}{holm}"
+    if judgement.flips:
+        yield "Would flip", judgement.flips
+    settle = describe.outlook(assessment)
+    if settle:
+        yield "Would settle", settle
+    cost = seconds_per_seed(assessment)
+    if cost:
+        yield "One more seed", f"takes about {duration(cost)} of computing, controls included"
+    expected = assessment.expected
+    if expected is not None:
+        yield "Registered", f"{expected.verdict}, since {expected.since.isoformat()}: {expected.because}"
+    elif assessment.profile.modified:
+        yield "Registered", "nothing is held to a profile that was changed"
+    else:
+        yield "Registered", "no verdict at this profile"
+
+
+def _figure(picture: Picture) -> Markup:
+    if picture.image is None:
+        return tag("figure", tag("figcaption", f"No figure: {picture.caption}"), class_="none")
+    files = [link(f"figures/{picture.file}.{ending}", ending.upper()) for ending in ("svg", "png")]
+    return tag(
+        "figure",
+        tag("div", picture.image, class_="drawing"),
+        tag("figcaption", f"{picture.caption} ", join(files, ", ")),
+    )
+
+
+def _deviations(assessment: Assessment) -> Markup:
+    if not assessment.deviations:
+        return tag("p", "No difference from the paper's set-up is stated.")
+    rows = [(entry.what, entry.paper, entry.ours) for entry in assessment.deviations]
+    return _table(f"Differs from the paper in {plural(len(rows), 'respect')}", ("what", "the paper", "here"), rows)
+
+
+def _history(item: Item) -> Markup:
+    unit = item.assessment.criterion.quantity.unit
+    rows = [
+        (entry.date, entry.verdict, entry.measured(unit), number(entry.n) if entry.n else "-", entry.commit[:12])
+        for entry in item.history
+    ]
+    if not rows:
+        return tag("p", "This verdict was not recorded before (", tag("code", "python -m suite record"), ").")
+    columns = ("date", "verdict", "measured [95 %]", "n", "commit")
+    return _table("How the verdict changed over time", columns, rows)
+
+
+def _provenance(item: Item) -> Markup:
+    assessment = item.assessment
+    notes = assessment.claim.notes
+    run = f"{assessment.name} ({profile_name(assessment.profile)})"
+    facts: list[tuple[str, Content]] = [
+        ("Command", tag("code", assessment.command)),
+        ("More", tag("code", assessment.command.replace(" claims -k ", " explain ", 1))),
+        (
+            "MLflow",
+            join(
+                [
+                    tag("code", "nox -s ui"),
+                    f", experiment “{experiment_name(assessment.claim.papers[0])}”, run “{run}”",
+                ]
+            ),
+        ),
+        *[("Computed", text) for text in environments(item)],
+    ]
+    if notes:
+        facts.insert(0, ("Note", notes))
+    return join([_list(facts), _runs(item)])
+
+
+def environments(item: Item) -> list[str]:
+    """Where and when the runs were computed, each environment once."""
+    found: dict[str, list[str]] = {}
+    for run in item.runs:
+        where = run.result.environment
+        versions = where.get("libraries", {})
+        libraries = ", ".join(f"{name} {version}" for name, version in versions.items() if name != "device")
+        place = where.get("gpu", where.get("device", "unknown device"))
+        text = f"commit {str(where.get('commit', 'unknown'))[:12]}; {place}; {where.get('system', '')}; {libraries}"
+        found.setdefault(text, []).append(run.finished[:10])
+    return [f"{plural(len(days), 'cell')}, {_days(days)}, {text}" for text, days in found.items()]
+
+
+def _days(days: Sequence[str]) -> str:
+    known = sorted(filter(None, days))
+    if not known:
+        return "date unknown"
+    return known[0] if known[0] == known[-1] else f"{known[0]} to {known[-1]}"
+
+
+def _runs(item: Item) -> Markup | None:
+    if not item.runs:
+        return None
+    rows = [
+        (
+            f"{run.label or run.study}{f' from {run.result.origin}' if run.result.origin else ''}",
+            duration(run.result.seconds),
+            tag("code", run.key),
+        )
+        for run in item.runs
+    ]
+    table = _table("Cells it stands on, controls included", ("cell", "took", "key"), rows)
+    return tag("details", tag("summary", f"Stands on {plural(len(rows), 'cell')}"), table, class_="runs")

@@ -1,0 +1,129 @@
+"""One row of the matrix with all its card needs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from suite.assess import claim_verdict
+from suite.claim import Constant
+from suite.judge import Verdict
+from suite.show.terminal import by_claim
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from suite.assess import Assessment, Evidence
+    from suite.claim import Claim
+    from suite.show.page.markup import Markup
+    from suite.show.recorded import Entry
+    from suite.show.runs import Run
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure as the page shows it.
+
+    Attributes:
+        image: the figure as an element; empty if there is none.
+        caption: how to read it, or why there is none.
+        file: name of its files, without ending.
+    """
+
+    image: Markup | None
+    caption: str
+    file: str = ""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One judged criterion at one profile.
+
+    Attributes:
+        assessment: the judgement.
+        picture: its figure.
+        runs: what it stands on, directly.
+        history: recorded values at the same profile, oldest first.
+    """
+
+    assessment: Assessment
+    picture: Picture
+    runs: tuple[Run, ...] = ()
+    history: tuple[Entry, ...] = ()
+
+    @property
+    def anchor(self) -> str:
+        """Names the card within the page."""
+        return slug(f"{self.assessment.name}.{self.assessment.profile.name}")
+
+
+@dataclass(frozen=True)
+class Section:
+    """A claim with its rows."""
+
+    claim: Claim
+    items: tuple[Item, ...]
+
+    @property
+    def verdicts(self) -> dict[str, Verdict]:
+        """One word a profile."""
+        groups = by_claim(item.assessment for item in self.items)
+        return {profile: claim_verdict(group) for (_, profile), group in groups.items()}
+
+
+def slug(name: str) -> str:
+    """Letters, digits, dots, hyphens and underscores only: safe as an anchor and as a file's name."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A profile's evidence and its verdicts."""
+
+    evidence: Evidence
+    assessments: tuple[Assessment, ...]
+
+    @property
+    def has_evidence(self) -> bool:
+        """Whether anything but constants, which need no evidence, was measured."""
+        return any(map(_stands_on_evidence, self.assessments))
+
+
+def _stands_on_evidence(assessment: Assessment) -> bool:
+    return assessment.verdict is not Verdict.NOT_RUN and not isinstance(assessment.criterion.evidence, Constant)
+
+
+def shown(sessions: Sequence[Judged]) -> list[Assessment]:
+    """What the page shows, claim by claim, criterion by criterion, profile by profile.
+
+    A claim is left out at a profile where nothing of it was measured, unless that leaves the claim without a row:
+    then the first profile that asks it says what is missing.
+    """
+    groups = by_claim(assessment for session in sessions for assessment in session.assessments)
+    kept: dict[str, list[Assessment]] = {}
+    for (claim, _), group in groups.items():
+        if any(map(_stands_on_evidence, group)):
+            kept.setdefault(claim, []).extend(group)
+    for (claim, _), group in groups.items():
+        kept.setdefault(claim, group)
+    profiles = [session.evidence.profile.name for session in sessions]
+    return [
+        assessment
+        for key in dict.fromkeys(claim for claim, _ in groups)
+        for assessment in _ordered(kept[key], profiles)
+    ]
+
+
+def _ordered(assessments: Iterable[Assessment], profiles: Sequence[str]) -> list[Assessment]:
+    found = list(assessments)
+    keys = [criterion.key for criterion in found[0].claim.criteria]
+    return sorted(found, key=lambda one: (keys.index(one.criterion.key), profiles.index(one.profile.name)))
+
+
+def sections(items: Iterable[Item]) -> list[Section]:
+    """Items by claim, in their order."""
+    groups: dict[str, list[Item]] = {}
+    for item in items:
+        groups.setdefault(item.assessment.claim.key, []).append(item)
+    return [Section(group[0].assessment.claim, tuple(group)) for group in groups.values()]

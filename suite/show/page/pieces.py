@@ -1,0 +1,32 @@
+"""Small pieces that several parts of the page share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from suite.show import describe
+from suite.show.marks import MARKS
+from suite.show.page.markup import Markup, join, link, tag
+from suite.show.page.palette import css_class
+
+if TYPE_CHECKING:
+    from suite.assess import Assessment
+    from suite.claim import Paper
+    from suite.judge import Verdict
+
+
+def chip(verdict: Verdict, *, after: str = "") -> Markup:
+    """A verdict by sign, word and colour."""
+    sign = tag("span", MARKS[verdict].glyph, aria_hidden="true")
+    return tag("span", sign, f" {verdict}{after}", class_=f"chip {css_class(verdict)}")
+
+
+def departure(assessment: Assessment) -> Markup | None:
+    """A mark where the verdict is not the registered one."""
+    text = describe.registered(assessment)
+    return join([" ", tag("span", "≠ ", text, class_="departs")]) if text else None
+
+
+def paper_link(paper: Paper) -> Markup:
+    """A paper's title as a link to its abstract."""
+    return link(paper.link, f"{paper.title} (arXiv:{paper.arxiv}{paper.version})")

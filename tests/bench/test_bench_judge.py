@@ -1,0 +1,107 @@
+"""Judging: from finished cells to verdicts, with every file verified on the way."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from timing import Seconds, always, take_turns
+
+from suite import catalog, profile
+from suite.assess import Evidence, assess
+from suite.evidence.store import Store
+from suite.judge import Verdict
+from suite.run.plan import plan
+
+IMAGES, TEST_VIEWS, MOST = 597, 4 * 597, 10.0
+PER_IMAGE = (
+    *("magnitude", "scale", "intensity", "participation"),
+    *("entropy_global", "entropy_layer", "entropy_standardised"),
+    *("dc_share", "flatness", "flatness_permuted", "low_pass", "low_pass_permuted"),
+)
+# Tokens and channels of every layer of the networks of the desk profile, by timm's name.
+LAYERS = {
+    "cait_s24_224": [(16, 48)] * 24,
+    "deit_tiny_patch16_224": [(16, 24)] * 12,
+    "swin_small_patch4_window7_224": [(256, 16), (64, 32), (16, 64), (4, 128)],
+    "resnet18": [(64, 16), (16, 32), (4, 64), (4, 128)],
+}
+
+
+def network(_cell, random):
+    found = {"correct": random.random(IMAGES) < 0.9, "test_accuracy": 90.0, "validation_accuracy": 90.0}
+    return found, [{"epoch": epoch, "loss": 1.0, "lr": 1e-3, "gradient": 1.0} for epoch in range(20)]
+
+
+def representation(cell, random):
+    shapes = LAYERS[cell.spec["network"]["timm"]]
+    found = {name: random.random((len(shapes), IMAGES)) for name in PER_IMAGE}
+    found |= {"clipped_share": np.zeros(len(shapes)), "svd_dims": random.integers(1, 4, (len(shapes), IMAGES, 4))}
+    found |= dict(zip(("tokens", "channels"), np.array(shapes).T, strict=True))
+    for number, (_, channels) in enumerate(shapes):
+        found[f"pooled.{number:02d}"] = random.standard_normal((IMAGES, channels)).astype(np.float32)
+        found |= {f"{name}.{number:02d}": random.random(channels) for name in ("amplitude", "amplitude_permuted")}
+    last, channels = f"{len(shapes) - 1:02d}", shapes[-1][1]
+    for name in ("shared_dims", "shared_dims_centred", "null_svd_dims", "null_shared_dims"):
+        found[f"{name}.{last}"] = random.integers(1, 4, (IMAGES, 4))
+    for name in ("shared_spectrum", "captured", "sep_curve", "sep_sorted", "sep_curve_permuted"):
+        found[f"{name}.{last}"] = np.sort(random.random(channels))
+    return found | {f"{name}.{last}": random.random(IMAGES) for name in ("angles_cross", "angles_split")}, []
+
+
+def student(cell, random):
+    steps = np.unique(np.round(np.array(cell.spec["images"]["milestones"]) * cell.spec["recipe"]["steps"]).astype(int))
+    correct = random.random(TEST_VIEWS) < 0.8
+    trajectory = np.append(np.linspace(20, 79, len(steps) - 1), 100 * correct.mean())
+    found = {"accuracy_last": trajectory[-1], "accuracy_best": trajectory.max(), "correct": correct}
+    found |= {"steps": steps, "trajectory": trajectory, "parameters": np.int64(50_000)}
+    depth = cell.spec["student"]["config"]["depth"]
+    for name in ("magnitude", "entropy_global", "entropy_layer", "entropy_standardised", "flatness"):
+        found[f"profile.{name}"] = random.random((len(steps), depth))
+    return found, [{"step": int(step), "loss": 1.0, "accuracy": 50.0} for step in steps]
+
+
+MADE_UP = {"network": network, "representation": representation, "student": student}
+
+
+def fill(store, steps):
+    """Write every cell as if it had been computed."""
+    random = np.random.default_rng(0)
+    for step in steps:
+        draft = store.begin(step.cell)
+        if step.cell.study == "network":
+            (draft.folder / "weights.safetensors").write_bytes(random.bytes(3_000_000))
+        arrays, metrics = MADE_UP[step.cell.study](step.cell, random)
+        draft.finish({name: np.asarray(values) for name, values in arrays.items()}, metrics, seconds=1.0, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def evidence(tmp_path_factory):
+    """The folder SUITE_EVIDENCE names if it holds all cells of the desk profile, else one of made-up numbers."""
+    claims, desk = catalog.discover(), profile.load("desk")
+    given = os.environ.get("SUITE_EVIDENCE")
+    if given and not plan(claims, desk, Store(Path(given))).to_run:
+        return Path(given)
+    store = Store(tmp_path_factory.mktemp("evidence"))
+    fill(store, plan(claims, desk, store).steps)
+    return store.root
+
+
+def test_judging_everything_takes_seconds(evidence, ledger):
+    claims, desk = catalog.discover(), profile.load("desk")
+    cells = len(plan(claims, desk, Store(evidence)).steps)
+
+    def judge():
+        return assess(claims, Evidence(desk, Store(evidence)))
+
+    found = judge()
+    verdicts = Counter(assessment.verdict for assessment in found)
+    assert verdicts[Verdict.ERROR] == 0, [a.judgement.reason for a in found if a.verdict is Verdict.ERROR]
+    assert sum(bool(assessment.cells) for assessment in found) > len(found) / 2  # most of them stand on cells
+    times = take_turns(3, ours=always(judge))
+    ledger.show(judge)
+    what = f"judge {len(found)} criteria on {cells} cells / {MOST:g} s"
+    assert ledger.compare(what, times["ours"], Seconds(MOST, MOST), threads=1, limit=1.0) <= 1

@@ -1,0 +1,341 @@
+"""Every command as a person types it: what it prints, what it leaves alone, and its exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+from fake_studies.claims import EXACT, FAULTY, IMPOSSIBLE, OWN, PROFILE_TOML, SOUND, claim, criterion, reading
+
+from suite.cli import COMMANDS, main
+from suite.evidence.store import Store
+from suite.judge import Verdict
+from suite.options import parse
+from suite.run import execute as execute_module
+
+OK, NOT_OK, USAGE = 0, 1, 2
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Run a command on fake claims in an empty folder: status, lines on stdout, lines on stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SUITE_EVIDENCE", raising=False)
+    (tmp_path / "toy.toml").write_text(PROFILE_TOML)
+
+    def command(*arguments, claims=(SOUND,), toy=True):
+        monkeypatch.setattr("suite.catalog.discover", lambda: list(claims))
+        capsys.readouterr()
+        options = ("--profile", "toy.toml", "--device", "cpu") if toy else ()
+        once = ("--no-sync", "--workers", "1") if "claims" in arguments[:1] else ()
+        status = main([*arguments, *options, *once])
+        said = capsys.readouterr()
+        return status, said.out.splitlines(), said.err.splitlines()
+
+    command.folder = tmp_path
+    return command
+
+
+def require_one_line(outcome, words):
+    status, out, err = outcome
+    assert status == USAGE, (out, err)
+    assert out == []
+    assert len(err) == 1, err
+    assert err[0].startswith("suite: ")
+    assert words in err[0]
+
+
+def files(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+# -------------------------------------------------------------------------------------------------- exit statuses
+
+
+def test_all_as_registered_is_0_and_a_second_run_computes_nothing(run, monkeypatch):
+    status, out, err = run("claims")
+    assert status == OK, (out, err)
+    assert any("reproduced" in line for line in out)
+    assert err[0] == "computing 8 cells with 1 worker"
+    stored = json.loads((run.folder / "evidence" / "claims-toy.json").read_text())
+    assert [entry["verdict"] for entry in stored["criteria"]] == ["reproduced", "contradicted"]
+    monkeypatch.setattr(execute_module, "_compute", lambda *_: pytest.fail("computed again"))
+    assert run("claims")[0] == OK
+    assert run("judge")[0] == OK
+
+
+def test_a_departure_is_1(run):
+    moved = claim("moved", criterion("moved", reading("low"), expected=Verdict.REPRODUCED))
+    status, out, _ = run("claims", claims=(moved,))
+    assert status == NOT_OK
+    assert any("moved.moved (contradicted, not reproduced)" in line for line in out)
+
+
+def test_a_failed_cell_is_1_and_everything_else_is_judged(run):
+    status, out, err = run("claims", claims=(FAULTY, SOUND))
+    assert status == NOT_OK
+    assert sum(line.startswith("failed: broken, seed ") for line in err) == 4
+    text = "\n".join(out)
+    assert "reproduced" in text
+    assert "FakeFault: it broke and the reason" in text
+    status, out, _ = run("status", claims=(FAULTY, SOUND))
+    assert status == OK
+    assert any("failed" in line and "FakeFault: it broke and the reason" in " ".join(out) for line in out)
+
+
+def test_nothing_measured_is_1(run):
+    for command in ("judge", "claims"):
+        status, out, _ = run(command, claims=(IMPOSSIBLE,))
+        assert status == NOT_OK
+        assert any("nothing was measured" in line for line in out)
+
+
+def test_never_computing_leaves_what_is_missing_missing(run):
+    status, _, _ = run("claims", "--cache", "never")
+    assert status == NOT_OK
+    assert files(run.folder) == ["evidence", "evidence/claims-toy.json", "toy.toml"]
+
+
+def test_other_seeds_are_held_to_nothing(run):
+    moved = claim("moved", criterion("moved", reading("low"), expected=Verdict.REPRODUCED))
+    assert run("claims", "--seeds", "3", claims=(moved,))[0] == OK
+    require_one_line(run("record", "--seeds", "3", claims=(moved,)), "only a profile as it is can be recorded")
+
+
+# -------------------------------------------------------------------------------------------------- dry runs
+
+
+def test_a_dry_run_and_a_status_write_nothing(run):
+    for command in (("claims", "--dry-run"), ("status",)):
+        status, out, err = run(*command, claims=(SOUND, IMPOSSIBLE))
+        assert (status, err) == (OK, [])
+        assert any("8 to compute" in line for line in out), out
+        assert any("profile toy has no network for 'swin'" in line for line in out)
+        assert files(run.folder) == ["toy.toml"]
+
+
+def test_again_is_cache_always(run):
+    run("claims")
+    store = Store(run.folder / "evidence")
+    before = {key: store.folder(key).stat().st_ino for key in store.keys()}  # noqa: SIM118
+    assert run("claims", "--cache", "always")[0] == OK
+    assert not {store.folder(key).stat().st_ino for key in before} & set(before.values())
+
+
+# -------------------------------------------------------------------------------------------------- garbage
+
+
+def test_garbage_is_listed_then_deleted_and_nothing_else(run, monkeypatch):
+    monkeypatch.setattr("suite.profile.FOLDER", run.folder)  # toy is the only profile that comes with the suite
+    run("claims", "--seeds", "6", claims=(SOUND, claim("old", criterion("old", reading("stale")))), toy=True)
+    store = Store(run.folder / "evidence")
+    everything = store.keys()
+    stale = [key for key in everything if "stale" in str(json.loads(path_of(store, key).read_text())["label"])]
+    assert len(stale) == 6
+    status, out, _ = run("gc", "--dry-run", toy=False)
+    assert status == OK
+    assert out == [*(f"cells/{key}" for key in stale), "6 folders to delete"]
+    assert store.keys() == everything
+    status, out, _ = run("gc", toy=False)
+    assert (status, out[0].partition(",")[0]) == (OK, "6 folders deleted")
+    assert store.keys() == sorted(set(everything) - set(stale)), "cells of more seeds than the profile's are kept"
+    assert run("judge", "--seeds", "6")[0] == OK
+
+
+def path_of(store, key):
+    return store.folder(key) / "cell.json"
+
+
+def test_garbage_of_a_gpu_is_not_told_by_a_machine_without_one(run, monkeypatch):
+    monkeypatch.setattr("suite.profile.FOLDER", run.folder)
+    monkeypatch.setattr("suite.evidence.runtime.resolve_device", lambda _asked: "cuda")
+    run("claims", "--device", "cuda")
+    store = Store(run.folder / "evidence")
+    assert len(store.keys()) == 8
+    assert run("gc", toy=False)[1][0].startswith("0 folders deleted")
+
+
+def test_a_profile_of_ones_own_keeps_its_cells(run):
+    run("claims", claims=(OWN,))
+    assert run("gc", "--dry-run", claims=(OWN,), toy=False)[1][-1] == "4 folders to delete"
+    assert run("gc", "--profile", "toy.toml", claims=(OWN,), toy=False)[1][0].startswith("0 folders deleted")
+
+
+def test_nothing_is_deleted_while_a_claim_cannot_say_what_it_needs(run):
+    run("claims")
+    require_one_line(
+        run("gc", "--profile", "toy.toml", claims=(SOUND, FAULTY), toy=False),
+        "cannot tell which cells faulty.lacking needs at toy (toy.toml: networks: cait lacks the key 'recipe'",
+    )
+    assert len(Store(run.folder / "evidence").keys()) == 8
+
+
+# -------------------------------------------------------------------------------------------------- one clear line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("claims", "-k", "nope"), "no claim matches 'nope': there are sound"),
+        (("explain", "nope"), "no claim matches 'nope': there are sound"),
+        (("claims", "--released", "nowhere"), "--released nowhere: no such folder; clone the authors' repository"),
+        (("judge", "--seeds", "0"), "argument --seeds: give at least 1, not 0: see python -m suite judge --help"),
+        (("judge", "--seeds", "two"), "argument --seeds: invalid whole number value: 'two'"),
+        (("claims", "--threads", "0"), "argument --threads: give at least 1, not 0"),
+        (("claims", "--cache", "maybe"), "argument --cache: invalid choice: 'maybe'"),
+        (("claims", "--wrokers", "3"), "unrecognized arguments: --wrokers"),
+        (("ui", "--port", "99999"), "--port 99999: give one from 1 to 65535"),
+        (("ui", "--port", "http"), "argument --port: invalid int value: 'http'"),
+        (("table", "--into", "nowhere.md"), "nowhere.md does not exist"),
+    ],
+)
+def test_faults_of_the_command_line_are_one_line(run, arguments, words):
+    require_one_line(run(*arguments), words)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "the following arguments are required: COMMAND"),
+        (("clams",), "invalid choice: 'clams'"),
+        (("judge", "--profile", "nope"), "no profile 'nope': choose from desk"),
+        (("judge", "--profile", "broken.toml"), "broken.toml is not a profile: "),
+        (("judge", "--device", "tpu"), "no device 'tpu': choose from auto, cpu, cuda"),
+        (("goldens", "nowhere"), "nowhere is not a folder"),
+    ],
+)
+def test_faults_without_a_session_are_one_line(run, arguments, words):
+    (run.folder / "broken.toml").write_text("scope = [")
+    require_one_line(run(*arguments, toy=False), words)
+
+
+def test_evidence_that_cannot_be_written_is_one_line_after_what_was_about_to_run(run):
+    (run.folder / "file").write_text("in the way")
+    status, out, err = run("claims", "--evidence", "file")
+    assert (status, out) == (USAGE, [])
+    assert [line for line in err if line.startswith("suite: ")] == err[-1:]
+    assert err[-1].startswith("suite: cannot write evidence to file (")
+    assert err[-1].endswith("): name another folder with --evidence DIR")
+
+
+def test_verdicts_that_cannot_be_stored_are_shown_all_the_same(run):
+    run("claims")
+    (run.folder / "evidence" / "claims-toy.json").unlink()
+    (run.folder / "evidence" / "claims-toy.json").mkdir()
+    status, out, err = run("judge")
+    assert status == USAGE
+    assert any("reproduced" in line for line in out)
+    assert len(err) == 1
+    assert err[0].startswith("suite: cannot write evidence to evidence (")
+
+
+def test_a_port_that_is_taken_is_said_before_anything_else(run):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        require_one_line(run("ui", "--port", port), f"--port {port} cannot be used (")
+
+
+def test_a_full_disk_is_one_line_and_2_with_what_is_finished_kept(run):
+    full = claim("full", criterion("full", reading("full", "full")))
+    status, _, err = run("claims", claims=(SOUND, full))
+    assert status == USAGE
+    (line,) = [line for line in err if line.startswith("suite: ")]
+    assert line == (
+        "suite: the disk that holds evidence is full: free space and run the same command again; "
+        "finished cells are kept, unfinished ones resume"
+    )
+    assert run("judge")[0] == OK
+
+
+def test_mlflow_that_fails_changes_no_verdict_and_no_status(run, monkeypatch):
+    run("claims")
+    said = []
+    monkeypatch.setattr("suite.cli._say", said.append)
+    monkeypatch.setattr("suite.show.mlflow_export.sync", lambda *_: 1 / 0)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: object())
+    assert main(["claims", "--profile", "toy.toml", "--device", "cpu"]) == OK
+    assert said == ["MLflow is not up to date: ZeroDivisionError: division by zero; 'python -m suite sync' tries again"]
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    assert main(["claims", "--profile", "toy.toml", "--device", "cpu"]) == OK
+    assert said[1].startswith("MLflow is not installed: the evidence is complete without it")
+
+
+def test_ctrl_c_is_130_and_one_line(run, monkeypatch):
+    def interrupted(*_arguments, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(execute_module, "_compute", interrupted)
+    status, _, err = run("claims")
+    assert status == 130
+    assert err[-1] == "suite: stopped; what is finished is kept, the rest resumes when run again"
+
+
+# -------------------------------------------------------------------------------------------------- the rest
+
+
+def test_verdicts_as_json_are_one_document(run):
+    status, out, _ = run("claims", "--json", claims=(SOUND, EXACT, IMPOSSIBLE))
+    document = json.loads("\n".join(out))
+    assert status == OK
+    assert document["ok"] is True
+    assert {entry["name"]: entry["verdict"] for entry in document["criteria"]}["impossible.never"] == "unverifiable"
+    assert document["criteria"][0]["command"] == ("python -m suite claims -k sound --profile toy.toml --device cpu")
+
+
+def test_claims_are_listed_explained_and_asked_again(run):
+    run("claims")
+    assert any("sound" in line for line in run("list", "-k", "sound", toy=False)[1])
+    assert run("explain", "sound")[0] == OK
+    status, out, _ = run("what-if", "sound", "--margin", "0.2")
+    assert status == OK
+    assert out
+    status, out, _ = run("table")
+    assert status == OK
+    assert any(line.startswith("| sound") for line in out)
+
+
+def test_where_evidence_lies_comes_from_option_then_environment(run, monkeypatch):
+    monkeypatch.setenv("SUITE_EVIDENCE", str(run.folder / "elsewhere"))
+    run("claims")
+    assert (run.folder / "elsewhere" / "cells").is_dir()
+    run("claims", "--evidence", "third")
+    assert (run.folder / "third" / "cells").is_dir()
+    assert not (run.folder / "evidence").exists()
+
+
+def test_every_command_that_can_be_typed_is_there(capsys):
+    for name in COMMANDS:
+        with pytest.raises(SystemExit) as ended:
+            parse([name, "--help"])
+        assert ended.value.code == 0
+    assert COMMANDS.keys() == set(listed(capsys))
+
+
+def listed(capsys):
+    capsys.readouterr()
+    with pytest.raises(SystemExit):
+        parse(["--help"])
+    lines = capsys.readouterr().out.partition("COMMAND\n")[2].partition("\n\n")[0].splitlines()
+    return [line.split()[0] for line in lines if line.startswith("    ") and not line.startswith("     ")]
+
+
+def test_whoever_has_read_enough_may_leave(tmp_path):
+    """``python -m suite list | head -1`` ends without a complaint."""
+    code = (
+        "import sys\nfrom suite import cli\n"
+        "def flood(_):\n    while True:\n        print('x' * 1000)\n"
+        "cli.COMMANDS['list'] = flood\nsys.exit(cli.main(['list']))\n"
+    )
+    reader, writer = os.pipe()
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    os.read(reader, 10)
+    os.close(reader)
+    _, complaints = child.communicate(timeout=60)
+    assert (child.returncode, complaints) == (0, b"")

@@ -1,0 +1,394 @@
+"""The page: well-formed, whole, quiet about the network, deaf to hostile text."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from page_examples import HOSTILE, PROFILE, every_figure, hostile, judged
+
+from suite.judge import Interval, Region, Verdict
+from suite.show.figures.judged import Judged as What
+from suite.show.figures.judged import Row
+from suite.show.figures.palette import DARK, LIGHT
+from suite.show.page import palette, report
+from suite.show.page.document import Stamp
+from suite.show.page.item import Judged, shown, slug
+from suite.show.page.markup import VOID, Markup, join, tag
+from suite.show.page.spark import WIDTH, spark
+from suite.show.page.words import MEANING
+from suite.show.recorded import Entry
+
+STAMP = Stamp("2026-01-02 03:04 UTC", "c0ffee", "a machine")
+ENTRIES = [
+    Entry("2025-12-01", "abc", "m", "tiny", "every_figure.interval", "inconclusive", 0.5, 0.1, 0.9, 2),
+    Entry("2025-12-24", "def", "m", "other", "every_figure.interval", "consistent", 7.25, 7.0, 7.5, 2),
+]
+
+
+class Page(HTMLParser):
+    """What a test wants to know of a page."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(source)
+        self.close()
+        assert not self.open, f"never closed: {self.open}"
+
+    def handle_starttag(self, name, attrs):
+        assert len({key for key, _ in attrs}) == len(attrs), f"<{name}> repeats an attribute: {attrs}"
+        self.elements.append((name, dict(attrs)))
+        if name not in VOID:
+            self.open.append(name)
+
+    def handle_startendtag(self, name, attrs):
+        self.elements.append((name, dict(attrs)))
+
+    def handle_endtag(self, name):
+        assert self.open, f"</{name}> closes nothing"
+        assert self.open.pop() == name, f"</{name}> closes another element"
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in ("style", "script"):
+            self.words.append(data)
+
+    def of(self, name: str, class_: str = "") -> list[dict[str, str | None]]:
+        return [
+            a for tag_, a in self.elements if tag_ == name and (not class_ or class_ in (a.get("class") or "").split())
+        ]
+
+    @property
+    def text(self) -> str:
+        return " ".join("".join(self.words).split())
+
+
+def write(root, claim, *, filled=True, history=None, profile=PROFILE) -> str:
+    evidence, assessments = judged(claim, root, filled=filled, profile=profile)
+    path = report.write_report(root, [Judged(evidence, tuple(assessments))], history=history, stamp=STAMP)
+    assert path == root / "report" / "index.html"
+    return path.read_text(encoding="utf-8")
+
+
+def small():
+    """Two criteria are enough where the whole page is not what matters."""
+    claim = every_figure()
+    return replace(claim, criteria=claim.criteria[:2])
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return tmp_path_factory.mktemp("evidence")
+
+
+@pytest.fixture(scope="module")
+def source(root) -> str:
+    return write(root, every_figure(), history={"every_figure.interval": ENTRIES})
+
+
+@pytest.fixture(scope="module")
+def page(source) -> Page:
+    return Page(source)
+
+
+# ---------------------------------------------------------------- form
+
+
+def test_every_id_is_unique_and_every_anchor_is_there(page):
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(set(ids)) == len(ids)
+    anchors = {attributes["href"][1:] for attributes in page.of("a") if attributes["href"].startswith("#")}
+    assert anchors <= set(ids)
+    assert len(page.of("main")) == len(page.of("h1")) == 1
+
+
+def test_every_row_has_its_card(page):
+    rows, cards = page.of("tbody", "item"), page.of("article")
+    assert len(rows) == len(cards) == len(page.of("details")) - len(page.of("details", "runs"))
+    assert [card["id"] for card in cards] == [f"every_figure.{one.key}.tiny" for one in every_figure().criteria]
+    openers = [link["href"] for link in page.of("a", "opens")]
+    assert openers == [f"#{card['id']}" for card in cards]
+    assert len(page.of("a", "tile")) == len(rows)
+
+
+def test_rows_have_as_many_cells_as_columns(source):
+    head = re.search(r'<table class="matrix">.*?</thead>', source, re.DOTALL)[0]
+    columns = len(re.findall(r"<th[ >]", head))
+    for row in re.findall(r'<tr class="row">.*?</tr>', source, re.DOTALL):
+        assert len(re.findall(r"<t[dh][ >]", row)) == columns
+
+
+def test_nothing_is_fetched(page, source):
+    for name, attributes in page.elements:
+        for key, value in attributes.items():
+            if key in ("src", "srcset", "href", "xlink:href", "action", "data", "poster"):
+                assert name == "a" or (value or "").startswith("#"), f"<{name} {key}={value!r}>"
+            assert "url(" not in (value or "") or re.fullmatch(r"url\(#[\w.-]+\)", value), value
+    styles = re.search(r"<style>(.*?)</style>", source, re.DOTALL)[1]
+    assert "url(" not in styles
+    assert "@import" not in styles
+    script = re.search(r"<script>(.*?)</script>", source, re.DOTALL)[1]
+    assert not re.search(r"https?:|fetch\(|XMLHttp|import\(", script)
+    assert not page.of("link")
+    assert not page.of("img")
+
+
+def test_files_beside_the_page_are_there(page, root):
+    local = [a["href"] for a in page.of("a") if not a["href"].startswith(("#", "http"))]
+    assert local
+    for name in local:
+        assert (root / "report" / name).exists(), name
+    assert len(list((root / "report" / "figures").glob("*.svg"))) == len(every_figure().criteria)
+    found = json.loads((root / "report" / "claims.json").read_text())
+    assert len(found["criteria"]) == len(every_figure().criteria)
+
+
+# ---------------------------------------------------------------- content
+
+
+def test_a_card_says_everything(source):
+    card = Page(re.search(r'<article id="every_figure.interval.tiny".*?</article>', source, re.DOTALL)[0]).text
+    for wanted in (
+        "Every figure can be drawn.",
+        "section 3",
+        "The interval is large.",
+        "✓ reproduced",
+        "NOT as registered: contradicted",
+        "0.25 bits",
+        "Table 1, row <3>",
+        "≥ 0.3 bits, because nothing smaller would be called large",
+        "0.999 [0.969, 1.029] bits, 3 seeds",
+        "Student t on 2 degrees of freedom",
+        "seed 2: ",
+        "untrained: before any training",
+        "outside",
+        "Would flip",
+        "control 'untrained'",
+        "contradicted, since 2026-01-02: a guess",
+        "ImageNet-1k",
+        "none at all",
+        "python -m suite claims -k every_figure --profile tiny",
+        "python -m suite explain every_figure --profile tiny",
+        "nox -s ui",
+        "made_up (arXiv 2501.00001)",
+        "measure trained cait, seed 1",
+        "torch",
+        "2025-12-01",
+        "inconclusive",
+    ):
+        assert wanted in card, wanted
+    assert "2025-12-24" not in card  # another profile's
+    assert "Made up." in card
+
+
+def test_the_first_screen_has_every_number(page):
+    start = page.text.index("Every criterion with what is printed")
+    for wanted in ("✓ reproduced", "0.25 bits", "0.999 [0.969, 1.029] bits", "3 seeds", "≥ 0.3 bits", "proxy", "tiny"):
+        assert wanted in page.text[start:]
+    rows = page.of("tbody", "item")
+    assert rows[0]["data-departs"] == "yes"
+    assert page.of("span", "departs")
+
+
+def test_sort_keys_are_the_numbers_shown(page):
+    row = page.of("tbody", "item")[0]
+    assert float(row["data-sort-measured"]) == pytest.approx(0.999, abs=1e-3)
+    assert float(row["data-sort-published"]) == 0.25
+    assert float(row["data-sort-deviations"]) == 1
+    assert row["data-sort-scope"] == "proxy"
+
+
+def test_filters_are_hidden_until_the_script_serves_them(page):
+    (form,) = page.of("form")
+    assert "hidden" in form
+    pressed = [button["data-filter-verdict"] for button in page.of("button") if "data-filter-verdict" in button]
+    assert sorted(pressed) == sorted({row["data-verdict"] for row in page.of("tbody", "item")})
+
+
+def test_text_never_becomes_markup(tmp_path):
+    source = write(tmp_path, hostile())
+    page = Page(source)
+    assert len(page.of("script")) == 1
+    assert not page.of("img")
+    assert not page.of("b")
+    assert HOSTILE in "".join(page.words)
+    assert "alert" not in re.search(r"<script>(.*?)</script>", source, re.DOTALL)[1]
+
+
+def test_a_number_that_is_none_is_never_printed(tmp_path):
+    source = write(tmp_path, hostile())
+    page = Page(source)
+    verdicts = {row["data-sort-name"]: row["data-verdict"] for row in page.of("tbody", "item")}
+    assert verdicts["hostile.exact"] == "error"
+    row = re.search(r'<tbody class="item"[^>]*data-verdict="error".*?</tr>', source, re.DOTALL)[0]
+    assert not re.search(r"\bnan\b|\binf\b", row, re.IGNORECASE)
+    for name, attributes in page.elements:
+        if name in ("path", "rect", "circle", "text", "tbody"):
+            written = " ".join(str(value) for key, value in attributes.items() if key != "class")
+            assert not re.search(r"\bnan\b|\binf\b", written, re.IGNORECASE)
+    assert "is nan" in page.text  # the card says what broke, in words
+
+
+def test_without_evidence_everything_is_not_run(tmp_path):
+    page = Page(write(tmp_path, every_figure(), filled=False))
+    assert {row["data-verdict"] for row in page.of("tbody", "item")} == {"not run"}
+    assert page.text.count("No figure: cell") == len(every_figure().criteria)
+    assert "python -m suite claims -k every_figure --profile tiny" in page.text
+    assert not page.of("figure", "drawing")
+
+
+def test_equal_input_gives_an_equal_page(source, root, tmp_path):
+    assert write(root, every_figure(), history={"every_figure.interval": ENTRIES}) == source
+
+
+def test_figures_that_are_gone_are_removed(tmp_path):
+    claim = small()
+    write(tmp_path, claim)
+    figures = tmp_path / "report" / "figures"
+    (figures / "keep.txt").write_text("mine")
+    assert len(list(figures.iterdir())) == 5
+    write(tmp_path, replace(claim, criteria=claim.criteria[1:]))
+    left = "every_figure.depth_entropy_global.tiny"
+    assert sorted(path.name for path in figures.iterdir()) == [f"{left}.png", f"{left}.svg", "keep.txt"]
+
+
+def test_without_matplotlib_the_page_is_whole_but_for_figures(tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "find_spec", lambda _: None)
+    page = Page(write(tmp_path, small()))
+    assert len(page.of("article")) == len(small().criteria)
+    assert "pip install matplotlib" in page.text
+
+
+def test_a_figure_that_cannot_be_drawn_says_why(tmp_path):
+    claim = small()
+    broken = tuple(replace(one, figure="dpeth") for one in claim.criteria[:1])
+    page = Page(write(tmp_path, replace(claim, criteria=broken)))
+    assert "No figure: no kind of figure 'dpeth'" in page.text
+
+
+# ---------------------------------------------------------------- which rows
+
+
+def test_further_profiles_are_shown_where_they_have_evidence(tmp_path):
+    tiny = judged(small(), tmp_path / "one")
+    other = judged(small(), tmp_path / "two", filled=False, profile=replace(PROFILE, name="large"))
+    sessions = [Judged(evidence, tuple(found)) for evidence, found in (tiny, other)]
+    assert {one.profile.name for one in shown(sessions)} == {"tiny"}
+    path = report.write_report(tmp_path, sessions, stamp=STAMP)
+    text = Page(path.read_text(encoding="utf-8")).text
+    assert "No evidence here; python -m suite claims --profile large gives it." in text
+
+    path = report.write_report(tmp_path, sessions[::-1], stamp=STAMP)
+    page = Page(path.read_text(encoding="utf-8"))
+    assert {row["data-profile"] for row in page.of("tbody", "item")} == {"tiny"}
+
+
+def test_profiles_of_one_criterion_stand_together(tmp_path):
+    sessions = []
+    for name in ("tiny", "large"):
+        profile = replace(PROFILE, name=name)
+        evidence, found = judged(small(), tmp_path, profile=profile)
+        sessions.append(Judged(evidence, tuple(found)))
+    names = [(one.criterion.key, one.profile.name) for one in shown(sessions)]
+    assert names[:4] == [
+        ("interval", "tiny"),
+        ("interval", "large"),
+        ("depth_entropy_global", "tiny"),
+        ("depth_entropy_global", "large"),
+    ]
+
+
+# ---------------------------------------------------------------- parts
+
+
+def test_markup_escapes_all_but_itself():
+    assert tag("p", "<i>", Markup("<i></i>"), class_="a b", data_x='"', hidden=True, title=None) == (
+        '<p class="a b" data-x="&quot;" hidden>&lt;i&gt;<i></i></p>'
+    )
+    assert tag("input", type="text") == '<input type="text">'
+    assert join(["a", None, Markup("<br>")], " & ") == "a &amp;  &amp; <br>"
+
+
+@given(st.text(max_size=30))
+def test_any_text_survives(words):
+    page = Page(f"<p>{tag('em', words, title=words)}</p>")
+    assert "".join(page.words).replace("\r\n", "\n").replace("\r", "\n") == words.replace("\r\n", "\n").replace(
+        "\r", "\n"
+    )
+    assert page.of("em")[0]["title"] == words
+
+
+@given(st.text(max_size=30))
+def test_slugs_are_safe(name):
+    assert re.fullmatch(r"[A-Za-z0-9._-]*", slug(name))
+
+
+numbers = st.floats(-1e9, 1e9) | st.sampled_from([0.0, 1e-16, 5717416.0])
+
+
+@given(
+    estimate=numbers, half=st.floats(0, 1e6), bound=numbers, printed=st.lists(numbers, max_size=2), loose=st.booleans()
+)
+def test_a_spark_stays_within_its_box(estimate, half, bound, printed, loose):
+    ends = (float("-inf"), float("inf")) if loose else (estimate - half, estimate + half)
+    row = Row("measured", "", Interval(estimate, *ends, 3, 0.95, None, None, ""))
+    drawn = spark(What("q", "", Region.at_most(bound), (row,), tuple((value, "") for value in printed)))
+    places = [float(x) for x in re.findall(r'(?:\bx=|cx=)"([^"]+)"', drawn)]
+    places += [float(x) for x in re.findall(r"[MH](-?[\d.]+)", drawn)]
+    assert all(0 <= x <= WIDTH for x in places)
+    assert "nan" not in drawn
+    Page(drawn)
+
+
+def test_a_spark_keeps_the_order_of_numbers():
+    row = Row("measured", "", Interval(2.0, 1.0, 3.0, 3, 0.95, None, None, ""))
+    drawn = spark(What("q", "", Region.at_least(2.5), (row,), ((0.0, ""),)))
+    low, high = map(float, re.search(r'class="s-ours" d="M([\d.]+) 8H([\d.]+)"', drawn).groups())
+    region = float(re.search(r'x="([\d.]+)"', drawn)[1])
+    printed = float(re.search(r'class="s-published" d="M([\d.]+)', drawn)[1])
+    assert printed < low < region < high
+    assert (region - low) / (high - low) == pytest.approx(0.75, abs=0.01)
+
+
+def luminance(colour: str) -> float:
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG 2.2, definition of contrast ratio."""
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_every_verdict_can_be_read_in_light_and_dark(verdict):
+    look = palette.VERDICTS[verdict]
+    assert contrast(look.text, look.ground) >= 4.5
+    assert contrast(look.dark_text, look.dark_ground) >= 4.5
+    assert MEANING[verdict]
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_text_of_the_page_and_of_figures_can_be_read(index):
+    base = {name: colours[index] for name, colours in palette.BASE.items()}
+    for name in ("ink", "muted", "accent", "alert"):
+        for ground in ("page", "raised"):
+            assert contrast(base[name], base[ground]) >= 4.5, (name, ground)
+    roles = (LIGHT, DARK)[index].roles()
+    for role in ("ink", "muted", "ours", "second", "third", "published", "control"):
+        assert contrast(roles[role], base["raised"]) >= 4.5, role
+    assert contrast(roles["ink"], roles["region"]) >= 7
+
+
+def test_roles_have_colours_of_their_own():
+    for theme in (LIGHT, DARK):
+        assert len(set(theme.roles().values())) == len(theme.roles())

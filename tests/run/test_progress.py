@@ -1,0 +1,134 @@
+"""What a person sees while it runs: a line a minute where nobody watches, a live table where somebody does."""
+
+from __future__ import annotations
+
+import io
+import threading
+
+import pytest
+from fake_studies import make
+from fake_studies.plans import plan_of
+from rich.console import Console
+
+from suite.evidence.store import Store
+from suite.run import progress as module
+from suite.run.execute import Outcome
+from suite.run.progress import Progress, duration
+
+
+class Clock:
+    def __init__(self):
+        self.now = 1000.0
+
+    def monotonic(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    made = Clock()
+    monkeypatch.setattr(module, "time", made)
+    return made
+
+
+def start(tmp_path, *, terminal=False, labels=("one", "two"), weights=(1.0, 3.0)):
+    cells = [make(label, weight=weight) for label, weight in zip(labels, weights, strict=True)]
+    console = Console(file=io.StringIO(), force_terminal=terminal, width=120)
+    return Progress(plan_of(Store(tmp_path), *cells), console, workers=2), [cell.key for cell in cells], console.file
+
+
+def test_where_nobody_watches_there_is_a_line_a_minute_with_the_time_left(tmp_path, clock):
+    progress, (one, two), out = start(tmp_path)
+    with progress:
+        progress.start(one)
+        clock.now += 59
+        progress.update(one, 0.5, "epoch 1/2")
+        assert out.getvalue() == "computing 2 cells with 2 workers\n"
+        clock.now += 1
+        progress.tick()
+        clock.now += 30
+        progress.tick()
+        progress.done(one, Outcome.DONE)
+        clock.now += 30
+        progress.start(two)
+        progress.update(two, 1 / 3, "step 3")
+    assert out.getvalue().splitlines() == [
+        "computing 2 cells with 2 workers",
+        "0/2 cells, 1 min 00 s, about 7 min 00 s left | one: epoch 1/2",
+        "1/2 cells, 2 min 00 s, about 2 min 00 s left | two: step 3",
+        "1/2 cells, 2 min 00 s, about 2 min 00 s left | two: step 3",
+    ]
+
+
+def test_before_any_progress_nothing_is_foretold(tmp_path, clock):
+    progress, (one, _), out = start(tmp_path)
+    with progress:
+        progress.start(one)
+        clock.now += 60
+        progress.tick()
+    assert out.getvalue().splitlines()[1] == "0/2 cells, 1 min 00 s | one: starting"
+
+
+def test_what_goes_wrong_is_said_at_once_and_counted(tmp_path, clock):
+    progress, (one, two), out = start(tmp_path, labels=("one [bold]", "two"))
+    with progress:
+        progress.done(one, Outcome.FAILED)
+        progress.done(two, Outcome.BLOCKED)
+    assert out.getvalue().splitlines()[1:] == [
+        "failed: one [bold] (python -m suite status tells why)",
+        "blocked: two (it needs a cell that could not be had)",
+        "2/2 cells, 2 failed, 0 s",
+    ]
+
+
+def test_nothing_to_do_says_nothing(tmp_path):
+    progress, _, out = start(tmp_path, labels=(), weights=())
+    with progress:
+        progress.tick()
+    assert out.getvalue() == ""
+
+
+def test_on_a_terminal_a_table_lives_and_lines_stay_above_it(tmp_path, clock):
+    progress, (one, _), out = start(tmp_path, terminal=True, labels=("one [red]", "two"))
+    with progress:
+        progress.start(one)
+        progress.update(one, 0.5, "epoch [1/2]")
+        progress._live.refresh()
+        shown = out.getvalue()
+        assert "one [red]" in shown
+        assert "█" * 10 in shown
+        assert "50%" in shown
+        assert "epoch [1/2]" in shown
+        progress.done(one, Outcome.FAILED)
+    assert "failed: one [red] (python -m suite status tells why)" in out.getvalue()
+
+
+def test_the_table_is_drawn_while_cells_come_and_go(tmp_path):
+    """The display's thread reads what the main thread changes."""
+    labels = tuple(f"cell {n}" for n in range(50))
+    progress, keys, _ = start(tmp_path, labels=labels, weights=(1.0,) * 50)
+    faults = []
+
+    def draw():
+        try:
+            for _ in range(300):
+                progress._table()
+        except RuntimeError as fault:
+            faults.append(fault)
+
+    thread = threading.Thread(target=draw)
+    thread.start()
+    while thread.is_alive():
+        for key in keys:
+            progress.start(key)
+        for key in keys:
+            progress._running.pop(key)
+    assert faults == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.4, "0 s"), (59.6, "1 min 00 s"), (75, "1 min 15 s"), (3599.9, "1 h 00 min"), (7384, "2 h 03 min")],
+)
+def test_durations_in_words(seconds, words):
+    assert duration(seconds) == words

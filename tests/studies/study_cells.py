@@ -1,0 +1,125 @@
+"""Tiny cells of every study, made by hand: seconds for a whole block."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from suite.evidence.cell import Cell
+from suite.run.execute import execute
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from suite.evidence.store import Store
+
+DATA = {"source": "digits", "size": 8, "test": 1400, "validation": 97, "split_seed": 0, "mean": 0.3, "std": 0.4}
+GRID = {"img_size": 8, "patch_size": 2, "in_chans": 1}
+VIEWS = {"rotate": 5, "scale": 0.1, "shear": 0.05, "shift": 0.05, "occlude": 1, "noise": 0.05}
+CAIT = {
+    "timm": "cait_s24_224",
+    "init": "narrow",
+    "overrides": GRID | {"embed_dim": 16, "depth": 2, "num_heads": 2, "init_values": 0.5},
+}
+ADAM = {"lr": 8e-3, "weight_decay": 0.05, "warmup": 0.1, "warmup_lr": 1e-6, "min_lr": 1e-5, "clip": 5.0}
+TRAINING = ADAM | {"epochs": 8, "batch": 30, "label_smoothing": 0.1, "views": VIEWS}
+IMAGES = {
+    "few_shot": 16,
+    "views": 3,
+    "test_views": 2,
+    "batch": 12,
+    "milestones": [0.5, 1.0],
+    "profile": 10,
+    "distort": VIEWS,
+}
+STUDENT = GRID | {"embed_dim": 8, "depth": 2, "num_heads": 2}
+STEPS, TEST_VIEWS, TRAIN = 6, 2 * 1400, 300
+
+
+def network(seed: int = 0, **changes) -> Cell:
+    spec = {"network": CAIT, "data": DATA, "recipe": TRAINING} | changes
+    return Cell(study="network", spec=spec, seed=seed, code="as it is")
+
+
+def representation(*, trained: bool, seed: int = 0, images: int = 20, batch: int = 8) -> Cell:
+    return Cell(
+        study="representation",
+        spec={"network": CAIT, "data": DATA, "measure": {"images": images, "batch": batch}},
+        seed=seed,
+        code="as it is",
+        needs={"network": network(seed)} if trained else {},
+    )
+
+
+def student(
+    method: str,
+    options=None,
+    *,
+    seed: int = 0,
+    weights: str = "trained",
+    distort: str = "",
+    architecture: str = "plain",
+    shape=None,
+    steps: int = STEPS,
+    need: Cell | None = None,
+    few_shot: int = IMAGES["few_shot"],
+    **changes,
+) -> Cell:
+    weights = "" if method == "none" else weights
+    known = {"lift": {"width": 16}, "wide_last": {"width": 16}, "uniform_wide": {"as_large_as_wide_last_of": 16}}
+    spec = {
+        "data": DATA,
+        "images": IMAGES | {"few_shot": few_shot},
+        "student": {
+            "architecture": architecture,
+            "config": STUDENT | (shape or {}),
+            "init": "narrow",
+            "options": known.get(architecture, {}),
+        },
+        "method": {"name": method, "options": options or {}},
+        "teacher": {"network": CAIT, "weights": weights, "distort": distort},
+        "recipe": ADAM | {"steps": steps} | changes,
+    }
+    needs = {"teacher": need or network(seed)} if weights == "trained" else {}
+    return Cell(study="student", spec=spec, seed=seed, code="as it is", needs=needs, group=f"block of seed {seed}")
+
+
+def quiet(_key: str, _fraction: float, _text: str) -> None:
+    """Nobody waits."""
+
+
+def compute(store: Store, *cells: Cell, report=quiet):
+    """Outcome by key of cells of one study."""
+    return execute(store, cells, device="cpu", report=report)
+
+
+def arrays(store: Store, cell: Cell) -> dict[str, np.ndarray]:
+    return dict(store.read(cell).arrays)
+
+
+def _content(values: np.ndarray) -> tuple[np.dtype, bytes]:
+    return values.dtype, values.tobytes()
+
+
+def assert_equal(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> None:
+    """Bit for bit the same arrays."""
+    assert one.keys() == other.keys()
+    unequal = [
+        name for name in one if one[name].tobytes() != other[name].tobytes() or one[name].dtype != other[name].dtype
+    ]
+    assert not unequal, unequal
+
+
+class Killed(BaseException):
+    """What a signal does: nothing catches it."""
+
+
+class KillAfter:
+    """A report that kills the process at its n-th call."""
+
+    def __init__(self, calls: int):
+        self.left = calls
+
+    def __call__(self, _key: str, _fraction: float, _text: str) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise Killed

@@ -1,0 +1,139 @@
+"""Studies *network* and *representation*, run as the program runs them."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from study_cells import CAIT, DATA, TRAINING, KillAfter, Killed, arrays, assert_equal, compute, network, representation
+
+from suite.data import load, normalise
+from suite.evidence.store import Store
+from suite.measure import rank
+from suite.models import build, layer_tokens
+from suite.run.execute import Outcome
+from suite.studies import network as study
+from suite.studies.network import restore
+from suite.train.supervised import train
+
+PER_IMAGE = (
+    *("magnitude", "scale", "intensity", "participation"),
+    *("entropy_global", "entropy_layer", "entropy_standardised"),
+    *("dc_share", "flatness", "flatness_permuted", "low_pass", "low_pass_permuted"),
+)
+
+
+def test_a_network_is_trained_and_kept(taught):
+    cell, test = network(), load(DATA).test
+    result = taught.read(cell)
+    found = dict(result.arrays)
+    assert set(found) == {"correct", "test_accuracy", "validation_accuracy"}
+    assert found["correct"].shape == (len(test),)
+    assert found["correct"].dtype == bool
+    assert found["test_accuracy"] == pytest.approx(100 * found["correct"].mean())
+    assert found["test_accuracy"] > 25  # knows something: chance is 10
+    assert 0 <= found["validation_accuracy"] <= 100
+    assert [record["epoch"] for record in result.metrics] == list(range(TRAINING["epochs"]))
+    model = restore(result.folder, CAIT, classes=10, seed=99)
+    assert not model.training
+    with torch.no_grad():
+        right = model(normalise(test.pixels, DATA)).argmax(dim=1) == test.labels
+    assert (right.numpy() == found["correct"]).mean() > 0.999  # batches of another size round otherwise
+    assert not (result.folder / "checkpoints").exists()
+
+
+def test_equal_cells_give_equal_arrays_and_other_seeds_others(taught, tmp_path):
+    store = Store(tmp_path)
+    compute(store, network(0))
+    assert_equal(arrays(store, network(0)), arrays(taught, network(0)))
+    weights = [(each.read(network(0)).folder / "weights.safetensors").read_bytes() for each in (store, taught)]
+    assert weights[0] == weights[1]
+    assert arrays(taught, network(1))["correct"].tolist() != arrays(store, network(0))["correct"].tolist()
+
+
+def test_a_killed_network_resumes(taught, tmp_path, monkeypatch):
+    monkeypatch.setattr(study, "train", partial(train, every=3))
+    store = Store(tmp_path)
+    with pytest.raises(Killed):
+        compute(store, network(0), report=KillAfter(5))
+    assert store.state(network(0).key).word == "partial"
+    begun = []
+    compute(store, network(0), report=lambda _key, fraction, _text: begun.append(fraction))
+    assert begun[0] == 4 / TRAINING["epochs"]
+    assert_equal(arrays(store, network(0)), arrays(taught, network(0)))
+
+
+def test_a_network_that_diverges_is_a_failed_cell(tmp_path):
+    store, cell = Store(tmp_path), network(recipe=TRAINING | {"lr": 1e30, "warmup": 0.0})
+    assert compute(store, cell) == {cell.key: Outcome.FAILED}
+    state = store.state(cell.key)
+    assert state.word == "failed"
+    assert "the loss became nan in epoch 0" in state.detail
+
+
+@pytest.fixture(scope="module")
+def measured(new_store):
+    store = new_store()
+    for trained in (True, False):
+        assert compute(store, cell := representation(trained=trained)) == {cell.key: Outcome.DONE}
+    return store
+
+
+@pytest.mark.parametrize("trained", [True, False])
+def test_a_representation_has_the_documented_arrays(measured, trained):
+    count, layers, tokens, channels = 20, 2, 16, 16
+    found = arrays(measured, representation(trained=trained))
+    shapes = dict.fromkeys(PER_IMAGE, (layers, count))
+    shapes |= {"svd_dims": (layers, count, 4), "clipped_share": (layers,), "tokens": (layers,), "channels": (layers,)}
+    for layer in ("00", "01"):
+        shapes |= {f"amplitude.{layer}": (channels,), f"amplitude_permuted.{layer}": (channels,)}
+        shapes |= {f"pooled.{layer}": (count, channels)}
+    for name in ("shared_dims", "shared_dims_centred", "null_svd_dims", "null_shared_dims"):
+        shapes[f"{name}.01"] = (count, 4)
+    for name in ("shared_spectrum", "captured", "sep_curve", "sep_sorted", "sep_curve_permuted"):
+        shapes[f"{name}.01"] = (channels,)
+    shapes |= {"angles_cross.01": (count,), "angles_split.01": (count,)}
+    assert {name: values.shape for name, values in found.items()} == shapes
+    assert all(np.isfinite(values).all() for values in found.values())
+    assert found["tokens"].tolist() == [tokens] * layers
+    assert found["channels"].tolist() == [channels] * layers
+    assert list(measured.read(representation(trained=trained)).metrics) == []
+
+
+@pytest.mark.parametrize("trained", [True, False])
+def test_a_representation_is_of_the_first_test_images_in_this_network(measured, trained):
+    """Computed again without the stream: magnitude and per-image dimensions."""
+    images = normalise(load(DATA).test.first(20).pixels, DATA)
+    folder = measured.read(network(0)).folder
+    model = restore(folder, CAIT, classes=10, seed=0) if trained else build(CAIT, classes=10, seed=0).eval()
+    with torch.no_grad():
+        layers = layer_tokens(model, images)
+    found = arrays(measured, representation(trained=trained))
+    for number, tokens in enumerate(layers):
+        magnitude = tokens.double().abs().mean(dim=(1, 2)).numpy()
+        np.testing.assert_allclose(found["magnitude"][number], magnitude, rtol=1e-5)
+        assert (found["svd_dims"][number] == rank.per_image_dims(tokens).numpy()).mean() > 0.95
+
+
+def test_training_shows_in_the_representation(measured):
+    trained, untrained = (arrays(measured, representation(trained=each)) for each in (True, False))
+    assert not np.allclose(trained["magnitude"], untrained["magnitude"], rtol=0.01)
+
+
+def test_equal_representations_are_equal(measured, store):
+    compute(store, representation(trained=True))
+    assert_equal(arrays(store, representation(trained=True)), arrays(measured, representation(trained=True)))
+
+
+def test_how_images_are_cut_into_batches_matters_little(measured, store):
+    """All but the histograms, whose ranges the first batch sets, and rounding."""
+    compute(store, cell := representation(trained=True, batch=20))
+    one, other = arrays(store, cell), arrays(measured, representation(trained=True))
+    for name in set(PER_IMAGE) - {"entropy_global", "entropy_layer"}:
+        np.testing.assert_allclose(one[name], other[name], rtol=1e-3, atol=1e-6, err_msg=name)
+
+
+def test_nothing_that_was_only_needed_on_the_way_is_left(measured):
+    folder = measured.read(representation(trained=True)).folder
+    assert all(path.is_file() for path in folder.iterdir())
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 100_000
