@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from suite.assess import Assessment, Evidence
     from suite.claim import Claim
     from suite.profile import Profile
+    from suite.show.page.item import Judged
 
 RECORDED = Path("claims") / "recorded.jsonl"
 OK, NOT_OK, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -70,9 +71,7 @@ def _session(options: argparse.Namespace) -> tuple[list[Claim], Profile, Evidenc
 
 def _assessed(options: argparse.Namespace, claims: Sequence[Claim], evidence: Evidence) -> list[Assessment]:
     """The verdicts of the session's profile; where released files are given, theirs as well."""
-    from suite.assess import assess  # noqa: PLC0415
-
-    return [a for one in (evidence, *_released(options, evidence)) for a in assess(claims, one)]
+    return [one for session in _sessions(options, claims, evidence) for one in session.assessments]
 
 
 def _released(options: argparse.Namespace, evidence: Evidence) -> list[Evidence]:
@@ -133,10 +132,11 @@ def _claims(options: argparse.Namespace) -> int:
             progress=progress,
             again=policy is CachePolicy.ALWAYS,
         )
-    assessments = _assessed(options, claims, evidence)
+    sessions = _sessions(options, claims, evidence)
+    assessments = [assessment for session in sessions for assessment in session.assessments]
     status = _show(assessments, evidence, options, console)
     if evidence.profile.scope != "smoke":
-        _write_report(options, claims, evidence)
+        _write_report(evidence, sessions)
         if not options.released:
             _say("released evidence was not judged: clone an author's repository and add --released DIR")
     if options.sync:
@@ -166,19 +166,25 @@ def _say(text: str) -> None:
     print(f"suite: {text}", file=sys.stderr)
 
 
-def _write_report(options: argparse.Namespace, claims: Sequence[Claim], evidence: Evidence) -> None:
-    from suite.show.page.report import judge_profiles, write_report  # noqa: PLC0415
-    from suite.show.recorded import history  # noqa: PLC0415
+def _sessions(options: argparse.Namespace, claims: Sequence[Claim], evidence: Evidence) -> list[Judged]:
+    """The session's profile, judged; where released files are given, theirs as well."""
+    from suite.show.page.report import judge_profiles  # noqa: PLC0415
 
     profiles = [one.profile for one in (evidence, *_released(options, evidence))]
-    sessions = judge_profiles(claims, profiles, evidence.store)
+    return judge_profiles(claims, profiles, evidence.store)
+
+
+def _write_report(evidence: Evidence, sessions: Sequence[Judged]) -> None:
+    from suite.show.page.report import write_report  # noqa: PLC0415
+    from suite.show.recorded import history  # noqa: PLC0415
+
     page = write_report(evidence.store.root, sessions, history=history(RECORDED))
     _say(f"the report page is {page}")
 
 
 def _report(options: argparse.Namespace) -> int:
     claims, _, evidence = _session(options)
-    _write_report(options, claims, evidence)
+    _write_report(evidence, _sessions(options, claims, evidence))
     return OK
 
 

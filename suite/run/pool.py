@@ -167,7 +167,7 @@ class _Pool:
                 worker.end()
 
     def _give(self) -> bool:
-        """Hand out what may start; whether anybody has anything to do."""
+        """Hand out what may start, to a fresh worker where one died; whether anybody has anything to do."""
         for place, worker in enumerate(self._workers):
             if worker.job is None and (job := self._queue.next()) is not None:
                 if not worker.process.is_alive():
@@ -192,8 +192,8 @@ class _Pool:
                 self._queue.settle(key, outcome)
 
     def _bury(self, worker: _Worker) -> None:
-        """A worker that died loses what it was computing, never a finished cell; a fresh one takes its place."""
-        worker.end()
+        """A worker that died loses what it was computing, never a finished cell."""
+        worker.process.join()
         assert worker.job is not None
         for cell in worker.job.cells:
             if self._store.state(cell.key).word == "done":
@@ -201,7 +201,7 @@ class _Pool:
                 continue
             self._progress.say(f"lost: {cell}: its process {_ended(worker.process.exitcode)}; run again to resume it")
             self._queue.settle(cell.key, Outcome.KILLED)
-        self._workers[self._workers.index(worker)] = self._start()
+        worker.job = None
 
 
 def _ended(code: int | None) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from timing import Ledger, Row
+from bench_timing import Ledger, Row
 
 FOLDER = Path(__file__).parent
 ROWS = pytest.StashKey[list[Row]]()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from timing import Seconds, always, take_turns
+from bench_timing import Seconds, always, take_turns
 
 from suite import catalog, profile
 from suite.assess import Evidence, assess

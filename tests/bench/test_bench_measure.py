@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from bench_timing import added, always, take_turns
 from sklearn.datasets import load_sample_image
-from timing import added, always, take_turns
 
 from suite.measure import entropy, rank
 from suite.measure.stream import LayerStream

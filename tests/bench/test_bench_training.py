@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from blocks import DISTILL, EIGHT, bank, live, student
-from timing import Seconds, added, always, take_turns
+from bench_blocks import DISTILL, EIGHT, bank, live, student
+from bench_timing import Seconds, added, always, take_turns
 from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 
 from baselines import METHODS

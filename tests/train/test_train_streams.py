@@ -123,13 +123,21 @@ def test_every_epoch_of_a_live_stream_shows_each_image_once(count, batch, epoch)
 
 
 def test_a_live_view_is_seen_once_and_a_banks_views_return():
-    def seen(stream, passes):
-        per_pass = 10 if isinstance(stream, Live) else 30
-        shown = torch.cat([stream.batch(step).pixels.flatten(1) for step in range(passes * per_pass // 10)])
-        return len(torch.unique(shown, dim=0))
+    """On ten images that are all the same, so that only the views differ."""
+    same = Images(images(1).pixels.repeat(10, 1, 1, 1), torch.zeros(10, dtype=torch.int64))
+    options = {"data": DATA, "distort": DISTORT, "batch": 5, "seed": 0, "device": "cpu"}
+    for stream, count in ((Live(same, {}, **options), 60), (Bank(same, {}, views=VIEWS, **options), 30)):
+        shown = torch.cat([stream.batch(step).pixels.flatten(1) for step in range(12)])
+        assert len(torch.unique(shown, dim=0)) == count
 
-    assert seen(fresh(batch=10), 4) == 40
-    assert seen(bank(batch=10), 4) == 30
+
+@pytest.mark.parametrize("make", [bank, fresh])
+def test_a_view_keeps_the_label_of_its_image(make):
+    stream, pixels = make(distort=NO_DISTORTION), numbered().pixels
+    for step in range(4):
+        batch = stream.batch(step)
+        expected = (pixels[batch.labels] - DATA["mean"]) / DATA["std"]
+        torch.testing.assert_close(batch.pixels, expected, rtol=0, atol=1e-4)  # positions are rounded in float32
 
 
 @pytest.mark.parametrize("stream", [BANK, LIVE], ids=["bank", "live"])
@@ -215,8 +223,8 @@ def test_permuted_channels_are_the_same_channels_in_one_other_order():
         assert found[0] == found[1] == found[3]  # equal widths, equal order
         orders.append(found)
     assert orders[0] == orders[1] != orders[2]
-    other_images = permute_channels(some_outputs(seed=9), seed=0)
-    assert torch.equal(other_images.maps[0], some_outputs(seed=9).maps[0][:, list(orders[0][0])])
+    others = some_outputs(7, seed=9)  # of another batch, of another size
+    assert torch.equal(permute_channels(others, seed=0).maps[0], others.maps[0][:, list(orders[0][0])])
 
 
 def test_a_distorted_teacher_is_seen_by_its_student_alone(tmp_path):

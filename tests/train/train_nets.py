@@ -23,7 +23,7 @@ RECIPE = {
     "steps": STEPS,
     "lr": 4e-3,
     "weight_decay": 0.05,
-    "warmup": 0.4,
+    "warmup": 0.45,
     "warmup_lr": 1e-6,
     "min_lr": 1e-5,
     "clip": 1.0,

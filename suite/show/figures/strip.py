@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 ROW, HEAD = 0.34, 0.26  # inches
 LANE = 0.125  # a seed with a line of its own
 LANES = 12  # as many seeds are told apart by name
+_CHARACTER = 0.021  # a small one, as a share of the axis
 _SAME = 1e-9  # a spread below this share of the numbers is none
 _SMALLEST = 1e-200  # matplotlib divides by the width of an axis
 _LINE_WIDTH = 74  # characters below the axis
@@ -101,9 +102,10 @@ def _draw_region(axes: Axes, what: Judged, theme: Theme, top: float) -> None:
         axes.axvline(bound, color=theme.ink, linewidth=0.6, linestyle=(0, (2, 2)), zorder=1)
     to_share = axes.transData + axes.transAxes.inverted()
     middle = sum(float(to_share.transform((end, 0))[0]) for end in (low, high)) / 2
-    side = "left" if middle < 0.22 else "right" if middle > 0.78 else "center"
-    at = {"left": 0.0, "right": 1.0, "center": middle}[side]
     text = f"claimed {what.region.describe(what.unit)}"
+    half = len(text) * _CHARACTER / 2
+    side = "left" if middle < half else "right" if middle > 1 - half else "center"
+    at = {"left": 0.0, "right": 1.0, "center": middle}[side]
     axes.annotate(
         text,
         xy=(at, top),

@@ -74,7 +74,7 @@ def _tiles(section: Section, profile: str) -> Markup:
     ]
     if not items:
         return tag("td", class_="empty")
-    return tag("td", tag("span", join(tiles), class_="tiles"), chip(section.verdicts[profile]), data_label=profile)
+    return tag("td", chip(section.verdicts[profile]), tag("span", join(tiles), class_="tiles"), data_label=profile)
 
 
 def controls(sections: Sequence[Section]) -> Markup:
