@@ -82,9 +82,7 @@ def _released(options: argparse.Namespace, evidence: Evidence) -> list[Evidence]
 
     if not options.released or evidence.profile.name == RELEASED:
         return []
-    folders = [word for folder in options.released for word in ("--released", folder)]
-    beside = profile.load(RELEASED, released=evidence.profile.released)
-    return [Evidence(beside.asked_with(*folders), evidence.store)]
+    return [Evidence(profile.load(RELEASED, released=evidence.profile.released), evidence.store)]
 
 
 def _show(assessments: list[Assessment], evidence: Evidence, options: argparse.Namespace, console: Console) -> int:
@@ -136,30 +134,37 @@ def _claims(options: argparse.Namespace) -> int:
     assessments = [assessment for session in sessions for assessment in session.assessments]
     status = _show(assessments, evidence, options, console)
     if evidence.profile.scope != "smoke":
-        _write_report(evidence, sessions)
+        _if_possible("the report page", "report", lambda: _write_report(evidence, sessions))
         if not options.released:
             _say("released evidence was not judged: clone an author's repository and add --released DIR")
     if options.sync:
-        _sync_if_possible(assessments, evidence)
+        _sync_if_installed(assessments, evidence)
     failed = any(outcome in (Outcome.FAILED, Outcome.KILLED) for outcome in outcomes.values())
     return NOT_OK if failed else status
 
 
-def _sync_if_possible(assessments: list[Assessment], evidence: Evidence) -> None:
-    """Bring MLflow up to date; it is a view, so no verdict and no exit status depends on it."""
-    from importlib.util import find_spec  # noqa: PLC0415
-
+def _if_possible(view: str, command: str, make: Callable[[], None]) -> None:
+    """Bring a view up to date; it shows what is stored, so no verdict and no exit status depends on it."""
     from suite.errors import one_line  # noqa: PLC0415
 
-    if find_spec("mlflow") is None:
-        _say("MLflow is not installed: the evidence is complete without it; 'python -m suite sync' adds the view")
-        return
     try:
+        make()
+    except Exception as fault:  # noqa: BLE001 - whatever a view raises, the evidence is complete
+        _say(f"{view} is not up to date: {one_line(fault)}; 'python -m suite {command}' tries again")
+
+
+def _sync_if_installed(assessments: list[Assessment], evidence: Evidence) -> None:
+    from importlib.util import find_spec  # noqa: PLC0415
+
+    def synchronise() -> None:
         from suite.show.mlflow_export import sync  # noqa: PLC0415
 
         sync(evidence.store.root, assessments)
-    except Exception as fault:  # noqa: BLE001 - whatever MLflow raises, the evidence is complete
-        _say(f"MLflow is not up to date: {one_line(fault)}; 'python -m suite sync' tries again")
+
+    if find_spec("mlflow") is None:
+        _say("MLflow is not installed: the evidence is complete without it; 'python -m suite sync' adds the view")
+    else:
+        _if_possible("MLflow", "sync", synchronise)
 
 
 def _say(text: str) -> None:
@@ -175,10 +180,13 @@ def _sessions(options: argparse.Namespace, claims: Sequence[Claim], evidence: Ev
 
 
 def _write_report(evidence: Evidence, sessions: Sequence[Judged]) -> None:
+    from suite.evidence.disk import writing  # noqa: PLC0415
     from suite.show.page.report import write_report  # noqa: PLC0415
     from suite.show.recorded import history  # noqa: PLC0415
 
-    page = write_report(evidence.store.root, sessions, history=history(RECORDED))
+    known = history(RECORDED)
+    with writing(evidence.store.root):
+        page = write_report(evidence.store.root, sessions, history=known)
     _say(f"the report page is {page}")
 
 

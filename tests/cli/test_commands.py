@@ -7,15 +7,31 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from fake_studies.claims import EXACT, FAULTY, IMPOSSIBLE, OWN, PROFILE_TOML, SOUND, claim, criterion, reading
+from fake_studies.claims import (
+    EXACT,
+    FAULTY,
+    IMPOSSIBLE,
+    OWN,
+    PROFILE_TOML,
+    SOUND,
+    claim,
+    criterion,
+    reading,
+    single,
+)
 
+from suite import profile
+from suite.claim import Released
 from suite.cli import COMMANDS, main
 from suite.evidence.store import Store
 from suite.judge import Verdict
 from suite.options import parse
 from suite.run import execute as execute_module
+from suite.run.plan import plan
 
 OK, NOT_OK, USAGE = 0, 1, 2
 
@@ -29,6 +45,7 @@ def run(tmp_path, monkeypatch, capsys):
 
     def command(*arguments, claims=(SOUND,), toy=True):
         monkeypatch.setattr("suite.catalog.discover", lambda: list(claims))
+        monkeypatch.setattr("suite.show.page.report.write_report", draw)
         capsys.readouterr()
         options = ("--profile", "toy.toml", "--device", "cpu") if toy else ()
         once = ("--no-sync", "--workers", "1") if "claims" in arguments[:1] else ()
@@ -38,6 +55,13 @@ def run(tmp_path, monkeypatch, capsys):
 
     command.folder = tmp_path
     return command
+
+
+def draw(root, _sessions, *, history):
+    """A report page without its figures, which are slow."""
+    assert history == {}
+    (root / "report").mkdir(exist_ok=True)
+    return root / "report" / "index.html"
 
 
 def require_one_line(outcome, words):
@@ -97,7 +121,7 @@ def test_nothing_measured_is_1(run):
 def test_never_computing_leaves_what_is_missing_missing(run):
     status, _, _ = run("claims", "--cache", "never")
     assert status == NOT_OK
-    assert files(run.folder) == ["evidence", "evidence/claims-toy.json", "toy.toml"]
+    assert files(run.folder) == ["evidence", "evidence/claims-toy.json", "evidence/report", "toy.toml"]
 
 
 def test_other_seeds_are_held_to_nothing(run):
@@ -152,9 +176,9 @@ def path_of(store, key):
 
 def test_garbage_of_a_gpu_is_not_told_by_a_machine_without_one(run, monkeypatch):
     monkeypatch.setattr("suite.profile.FOLDER", run.folder)
-    monkeypatch.setattr("suite.evidence.runtime.resolve_device", lambda _asked: "cuda")
-    run("claims", "--device", "cuda")
     store = Store(run.folder / "evidence")
+    for step in plan([SOUND], replace(profile.load("toy.toml"), device="cuda"), store).to_run:
+        store.begin(step.cell).finish({}, [], seconds=1, device="cpu")
     assert len(store.keys()) == 8
     assert run("gc", toy=False)[1][0].startswith("0 folders deleted")
 
@@ -165,10 +189,11 @@ def test_a_profile_of_ones_own_keeps_its_cells(run):
     assert run("gc", "--profile", "toy.toml", claims=(OWN,), toy=False)[1][0].startswith("0 folders deleted")
 
 
-def test_nothing_is_deleted_while_a_claim_cannot_say_what_it_needs(run):
+def test_nothing_is_deleted_while_a_claim_cannot_say_what_it_needs(run, monkeypatch):
+    monkeypatch.setattr("suite.profile.FOLDER", run.folder)
     run("claims")
     require_one_line(
-        run("gc", "--profile", "toy.toml", claims=(SOUND, FAULTY), toy=False),
+        run("gc", claims=(SOUND, FAULTY), toy=False),
         "cannot tell which cells faulty.lacking needs at toy (toy.toml: networks: cait lacks the key 'recipe'",
     )
     assert len(Store(run.folder / "evidence").keys()) == 8
@@ -253,17 +278,54 @@ def test_a_full_disk_is_one_line_and_2_with_what_is_finished_kept(run):
     assert run("judge")[0] == OK
 
 
-def test_mlflow_that_fails_changes_no_verdict_and_no_status(run, monkeypatch):
+def test_a_view_that_fails_changes_no_verdict_and_no_status(run, monkeypatch, capsys):
     run("claims")
-    said = []
-    monkeypatch.setattr("suite.cli._say", said.append)
+    command = ["claims", "--profile", "toy.toml", "--device", "cpu"]
     monkeypatch.setattr("suite.show.mlflow_export.sync", lambda *_: 1 / 0)
+    monkeypatch.setattr("suite.show.page.report.write_report", lambda *_, **__: {}["x"])
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: object())
-    assert main(["claims", "--profile", "toy.toml", "--device", "cpu"]) == OK
-    assert said == ["MLflow is not up to date: ZeroDivisionError: division by zero; 'python -m suite sync' tries again"]
+    assert main(command) == OK
+    assert capsys.readouterr().err.splitlines() == [
+        "suite: the report page is not up to date: KeyError: 'x'; 'python -m suite report' tries again",
+        RELEASED_TOO,
+        "suite: MLflow is not up to date: ZeroDivisionError: division by zero; 'python -m suite sync' tries again",
+    ]
+    monkeypatch.setattr("suite.show.page.report.write_report", draw)
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
-    assert main(["claims", "--profile", "toy.toml", "--device", "cpu"]) == OK
-    assert said[1].startswith("MLflow is not installed: the evidence is complete without it")
+    assert main(command) == OK
+    assert capsys.readouterr().err.splitlines() == [
+        f"suite: the report page is {Path('evidence/report/index.html')}",
+        RELEASED_TOO,
+        "suite: MLflow is not installed: the evidence is complete without it; 'python -m suite sync' adds the view",
+    ]
+
+
+RELEASED_TOO = "suite: released evidence was not judged: clone an author's repository and add --released DIR"
+
+
+def test_released_files_are_judged_beside_the_profile(run):
+    (run.folder / "clone").mkdir()
+    (run.folder / "clone" / "log.txt").write_text("")
+    printed = criterion("printed", Released(("log.txt",), single), profiles=("released",))
+    both = claim("both", criterion("measured", reading("high")), printed)
+    status, _, err = run("claims", "--released", "clone", claims=(both,))
+    assert status == OK
+    assert RELEASED_TOO not in err
+    entries = json.loads((run.folder / "evidence" / "claims-toy.json").read_text())["criteria"]
+    assert [(entry["name"], entry["profile"]) for entry in entries] == [
+        ("both.measured", "toy"),
+        ("both.printed", "released"),
+    ]
+    assert entries[1]["command"] == "python -m suite claims -k both --profile released --released clone"
+
+
+def test_a_report_that_cannot_be_written_is_one_line(run):
+    (run.folder / "evidence").mkdir()
+    (run.folder / "evidence" / "report").write_text("in the way")
+    status, _, err = run("report")
+    assert status == USAGE
+    assert len(err) == 1
+    assert err[0].startswith("suite: cannot write evidence to evidence (")
 
 
 def test_ctrl_c_is_130_and_one_line(run, monkeypatch):

@@ -102,6 +102,11 @@ def test_geometry_and_patch_stay_within_the_range_of_the_image(seed, size):
     assert views.max() <= 1 + 1e-6  # weights of four neighbours add up to 1 in float32
 
 
+def test_what_comes_from_outside_the_image_is_black():
+    views = random_views(torch.ones(50, 1, 8, 8), NONE | {"shift": 0.4}, generator=seeded())
+    assert (views[:, 0].amin(dim=(1, 2)) == 0).float().mean() > 0.7  # moved by more than a pixel
+
+
 def test_noise_has_the_deviation_asked_for():
     pixels = torch.full((200, 1, 16, 16), 0.5)
     noise = random_views(pixels, NONE | {"noise": 0.1}, generator=seeded())[..., 2:-2, 2:-2] - 0.5

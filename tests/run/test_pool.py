@@ -21,7 +21,7 @@ from suite.evidence.store import Store
 from suite.run import pool
 from suite.run.execute import Outcome
 from suite.run.pool import run
-from suite.run.queue import Queue, jobs_of
+from suite.run.queue import Job, Queue, jobs_of
 
 DONE, FAILED, BLOCKED = Outcome.DONE, Outcome.FAILED, Outcome.BLOCKED
 
@@ -231,6 +231,19 @@ def test_a_worker_whose_parent_is_killed_ends_and_frees_its_cell(store, tmp_path
         assert store.state(cell.key).word == "partial"  # not failed: nothing is wrong with it
         with store.lock(cell.key) as mine:
             assert mine
+
+
+def test_a_worker_nobody_listens_to_ends_without_blaming_its_cell(store, tmp_path):
+    started, leave = tmp_path / "started", tmp_path / "go"
+    cell = make("a", does="wait", started=str(started), go=str(leave))
+    worker = pool._Worker(store, "cpu", 1, again=False)
+    worker.give(Job((cell,)))
+    wait_for(started)
+    worker.connection.close()
+    leave.write_text("")
+    worker.process.join()
+    assert worker.process.exitcode == 1
+    assert store.state(cell.key).word == "partial"
 
 
 def wait_for(path):

@@ -113,6 +113,29 @@ def test_another_seed_is_another_block(computed, store):
     assert one["correct"].tolist() != two["correct"].tolist()
 
 
+def test_all_that_a_block_draws_depends_on_its_seed_but_the_test_views(store, monkeypatch):
+    blocks, banks, students = [], [], []
+    for made, name in ((blocks, "_Block"), (banks, "Bank"), (students, "Student")):
+        make = getattr(study, name)
+
+        def kept(*given, make=make, made=made, **named):
+            made.append(make(*given, **named))
+            return made[-1]
+
+        monkeypatch.setattr(study, name, kept)
+    for seed in (0, 1):
+        compute(store, student("vitkd", seed=seed))
+    assert torch.equal(blocks[0].test_pixels, blocks[1].test_pixels)
+    assert torch.equal(blocks[0].test_labels, blocks[1].test_labels)
+    assert not torch.equal(blocks[0].few.pixels, blocks[1].few.pixels)
+    orders = [bank.batch(0).pixels for bank in banks]
+    assert not torch.equal(*orders)
+    assert banks[0].seed != banks[1].seed
+    assert students[0].generator.initial_seed() != students[1].generator.initial_seed()
+    projections = [each.method.align_final.weight for each in students]
+    assert not torch.equal(*projections)
+
+
 @pytest.mark.parametrize("calls", [1, 2, 4, 5])
 def test_a_killed_block_resumes(computed, store, monkeypatch, calls):
     """Killed when the n-th evaluation of a student is reported; checkpoints were written after steps 2 and 4."""

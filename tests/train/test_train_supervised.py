@@ -30,8 +30,8 @@ RESNET = {  # BatchNorm has statistics to carry over, too
 NETWORKS = pytest.mark.parametrize("spec", [CAIT, RESNET], ids=["cait", "resnet"])
 
 
-def run(spec, folder, *, seed=0, network_seed=0, report=lambda _fraction, _text: None, count=20, **changes):
-    model = build(spec, classes=CLASSES, seed=network_seed)
+def run(spec, folder, *, seed=0, network_seed=0, mode=True, report=lambda _fraction, _text: None, count=20, **changes):
+    model = build(spec, classes=CLASSES, seed=network_seed).train(mode)
     folder.mkdir(exist_ok=True)
     history = train(
         model,
@@ -57,6 +57,10 @@ def test_the_seed_decides_everything(spec, tmp_path):
         assert torch.equal(torch.get_rng_state(), before)
     assert_same(one, other)
     assert run(spec, tmp_path / "third", seed=1)["history"] != one["history"]
+
+
+def test_the_mode_a_network_comes_in_does_not_matter(tmp_path):
+    assert_same(run(RESNET, tmp_path / "one"), run(RESNET, tmp_path / "other", mode=False))
 
 
 @NETWORKS
