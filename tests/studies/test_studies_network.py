@@ -13,6 +13,7 @@ from suite.measure import rank
 from suite.models import build, layer_tokens
 from suite.run.execute import Outcome
 from suite.studies import network as study
+from suite.studies import representation as measuring
 from suite.studies.network import restore
 from suite.train.supervised import train
 
@@ -118,6 +119,19 @@ def test_a_representation_is_of_the_first_test_images_in_this_network(measured, 
 def test_training_shows_in_the_representation(measured):
     trained, untrained = (arrays(measured, representation(trained=each)) for each in (True, False))
     assert not np.allclose(trained["magnitude"], untrained["magnitude"], rtol=0.01)
+
+
+def test_permutations_and_nulls_are_drawn_by_the_seed(store, monkeypatch):
+    seeds, stream = [], measuring.LayerStream
+
+    def kept(*, generator, **named):
+        seeds.append(generator.initial_seed())
+        return stream(generator=generator, **named)
+
+    monkeypatch.setattr(measuring, "LayerStream", kept)
+    for seed in (0, 1):
+        compute(store, representation(trained=True, seed=seed))
+    assert seeds[0] != seeds[1]
 
 
 def test_equal_representations_are_equal(measured, store):

@@ -91,9 +91,9 @@ def test_students_of_a_block_differ_as_their_specs_do(computed):
 
 
 def test_a_block_learns(store):
-    compute(store, cell := student("soft_kd", steps=120, few_shot=120))
+    compute(store, cell := student("soft_kd", steps=120, few_shot=120, shape={"embed_dim": 16}))
     found = arrays(store, cell)
-    assert found["accuracy_last"] > 25  # chance is 10
+    assert found["accuracy_last"] > 35  # chance is 10
     assert found["trajectory"][1] > found["trajectory"][0]
 
 
