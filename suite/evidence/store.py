@@ -76,10 +76,11 @@ class Store:
         if not os.path.lexists(self.folder(key)):
             left = self._partial(key).is_dir()
             return State("partial", "left unfinished; it resumes when run again") if left else State("missing")
+        before = self._generation(key)
         try:
             seal = read_seal(self.folder(key), key)
         except Damaged as error:
-            return State("damaged", str(error))
+            return State("damaged", str(error)) if self._generation(key) == before else self.state(key)
         return State(seal["status"], seal.get("error", ""), seal["seconds"])
 
     def read(self, cell: Cell | str) -> Result:
@@ -91,9 +92,21 @@ class Store:
             Damaged: a file is missing, truncated or edited.
         """
         key = cell if isinstance(cell, str) else cell.key
-        if key not in self._read:
-            self._read[key] = self._verified(key, str(cell))
+        while key not in self._read:
+            before = self._generation(key)
+            try:
+                self._read[key] = self._verified(key, str(cell))
+            except Damaged:
+                if self._generation(key) == before:
+                    raise  # else another process put a new cell in its place while this one was being read
         return self._read[key]
+
+    def _generation(self, key: str) -> int | None:
+        """Which folder lies there now: another number once the cell was computed again."""
+        try:
+            return self.folder(key).stat().st_ino
+        except OSError:
+            return None
 
     def _verified(self, key: str, name: str) -> Result:
         folder = self.folder(key)

@@ -12,7 +12,7 @@ import pytest
 from fake_studies import ignore
 from fake_studies.killing import dies_at, dozen, endless, resumed
 
-from suite.evidence.store import Store
+from suite.evidence.store import Missing, Store
 from suite.run.execute import Outcome, execute
 
 DEATHS = 40
@@ -37,11 +37,17 @@ def require_sound(store, known):
     """Every cell on disk verifies and holds what it should; returns how many are there."""
     for key in store.keys():  # noqa: SIM118
         state = store.state(key)
+        if state.word in ("missing", "partial"):
+            continue  # at this very moment a living process puts a new cell in the old one's place
         cell = known[key]
         assert state.word == ("failed" if cell.spec["does"] == "raise" else "done"), state
         if state.word == "done":
-            assert store.read(cell).arrays["value"] == cell.spec["value"]
-            assert [line["loss"] for line in store.read(cell).metrics] == [1.0, 0.5]
+            try:
+                result = store.read(cell)
+            except Missing:
+                continue  # likewise
+            assert result.arrays["value"] == cell.spec["value"]
+            assert [line["loss"] for line in result.metrics] == [1.0, 0.5]
     return len(store.keys())
 
 
