@@ -140,6 +140,8 @@ def _claims(options: argparse.Namespace) -> int:
     if options.sync:
         _sync_if_installed(assessments, evidence)
     failed = any(outcome in (Outcome.FAILED, Outcome.KILLED) for outcome in outcomes.values())
+    if failed:
+        _say(f"some cells failed: 'python -m suite status --profile {options.profile}' tells why")
     return NOT_OK if failed else status
 
 

@@ -12,8 +12,8 @@ from baselines import METHODS
 from baselines._logits import soft_kd
 from suite.train.block import train
 
-STEPS = 8
-ROUNDS = 5
+STEPS = 16
+ROUNDS = 4
 
 
 def crew(folder, *, steps=STEPS):
