@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 RECORDED = Path("claims") / "recorded.jsonl"
 OK, NOT_OK, USAGE, INTERRUPTED = 0, 1, 2, 130
 PORTS = range(1, 2**16)
+DATA_SETS = ("torch/", "hfds/", "hfids/", "wds/", "tfds/")  # what timm reads besides folders
 
 
 def _console(*, stderr: bool = False) -> Console:
@@ -59,7 +60,8 @@ def _session(options: argparse.Namespace) -> tuple[list[Claim], Profile, Evidenc
     for folder in released:
         if not folder.is_dir():
             raise SuiteError(f"--released {folder}: no such folder; clone the authors' repository there first")
-    chosen = profile.load(options.profile, released=released)
+    images = _images(options.images or "")
+    chosen = profile.load(options.profile, released=released, images=images, weights=_weights(options.weights or ()))
     if options.seeds is not None:
         chosen = chosen.with_seeds(options.seeds)
     for name, default in (("device", DEVICE), ("evidence", evidence_folder())):
@@ -67,6 +69,24 @@ def _session(options: argparse.Namespace) -> tuple[list[Claim], Profile, Evidenc
             chosen = chosen.asked_with(f"--{name}", getattr(options, name))
     chosen = replace(chosen, device=resolve_device(options.device))
     return _selected(options), chosen, Evidence(chosen, Store(Path(options.evidence)))
+
+
+def _images(given: str) -> str:
+    """A folder that is there, or the name of a timm data set."""
+    if given and not Path(given).is_dir() and not given.startswith(DATA_SETS):
+        raise SuiteError(f"--images {given}: no such folder; give one, or a timm data set such as hfds/NAME")
+    return given
+
+
+def _weights(given: Sequence[str]) -> dict[str, Path]:
+    """Files by the network's name in the profile."""
+    found: dict[str, Path] = {}
+    for text in given:
+        name, equals, file = text.partition("=")
+        if not (name and equals and Path(file).is_file()):
+            raise SuiteError(f"--weights {text}: give NAME=FILE, a network of the profile and a file that is there")
+        found[name] = Path(file)
+    return found
 
 
 def _assessed(options: argparse.Namespace, claims: Sequence[Claim], evidence: Evidence) -> list[Assessment]:

@@ -7,6 +7,10 @@ class SuiteError(ValueError):
     """A fault the user can mend; its message is one line that says what to do."""
 
 
+class LostProcess(SuiteError):
+    """Another process of the job is gone: no fault of what was computed, which stays unfinished and resumes."""
+
+
 def one_line(fault: BaseException) -> str:
     """A fault in one line: our own as it is, others with their type; messages of torch span many lines."""
     said = " ".join(str(fault).split())

@@ -68,6 +68,12 @@ def _session() -> _Parser:
     group.add_argument(
         "--released", action="append", metavar="DIR", help="an author's repository as cloned (repeatable)"
     )
+    group.add_argument(
+        "--images", metavar="DIR", help="where images lie: class folders under train and validation, or a timm data set"
+    )
+    group.add_argument(
+        "--weights", action="append", metavar="NAME=FILE", help="a weights file of a profile's network (repeatable)"
+    )
     return group
 
 

@@ -50,6 +50,8 @@ class Profile:
         sections: everything else of the file, by section (``data``, ``measure``, ``recipes``, ``distill``...).
         deviations: differences from the papers that this scale brings.
         released: folders with authors' released files.
+        images: where this machine keeps images; empty where none were given.
+        weights: files of weights that were given, by the network's name in the profile.
         modified: what differs from the profile as it is registered; a modified profile's verdicts are not held
             to expectations.
         given: the options that ask for it, as typed; empty for its name alone.
@@ -64,6 +66,8 @@ class Profile:
     sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     deviations: tuple[Deviation, ...] = ()
     released: tuple[Path, ...] = ()
+    images: str = ""
+    weights: Mapping[str, Path] = field(default_factory=dict)
     modified: tuple[str, ...] = ()
     given: tuple[str, ...] = ()
 
@@ -114,7 +118,14 @@ def names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.toml"))
 
 
-def load(name: str, *, device: str = "cpu", released: tuple[Path, ...] = ()) -> Profile:
+def load(
+    name: str,
+    *,
+    device: str = "cpu",
+    released: tuple[Path, ...] = (),
+    images: str = "",
+    weights: Mapping[str, Path] | None = None,
+) -> Profile:
     """Read a profile by name, or from a file if the name ends in ``.toml``.
 
     A user's own file of a name that comes with the suite is not the registered profile, and marked as modified.
@@ -151,8 +162,15 @@ def load(name: str, *, device: str = "cpu", released: tuple[Path, ...] = ()) -> 
         sections=tables,
         deviations=deviations,
         released=released,
+        images=images,
+        weights=weights or {},
         modified=(f"read from {path}",) if own else (),
-        given=("--profile", name, *(part for folder in released for part in ("--released", str(folder)))),
+        given=(
+            *("--profile", name),
+            *(part for folder in released for part in ("--released", str(folder))),
+            *(("--images", images) if images else ()),
+            *(part for role, file in (weights or {}).items() for part in ("--weights", f"{role}={file}")),
+        ),
     )
 
 

@@ -48,6 +48,8 @@ class Cell:
         device: kind of device it is computed on (``cpu``, ``cuda``).
         label: short name for people; does not enter the key.
         weight: relative cost, for time estimates; does not enter the key.
+        local: where this machine keeps what the spec names (images, weights), and what it can bear (memory, loader
+            workers); does not enter the key.
         group: cells of one study and group are handed to the study together; does not enter the key, so what a
             cell yields must not depend on its company.
     """
@@ -61,6 +63,7 @@ class Cell:
     label: str = ""
     weight: float = 1.0
     group: str = ""
+    local: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def identity(self) -> dict[str, Any]:

@@ -62,10 +62,14 @@ def test_what_was_not_computed_is_not_run_and_says_the_exact_command(store, prof
 
 
 def test_the_command_repeats_every_option_that_was_given(store, profile):
-    asked = profiles.load("toy.toml", released=(Path("my clones"),)).with_seeds(2).asked_with("--device", "cpu")
+    given = profiles.load(
+        "toy.toml", released=(Path("my clones"),), images="my images", weights={"cait": Path("cait.safetensors")}
+    )
+    asked = given.with_seeds(2).asked_with("--device", "cpu")
     found = judged(store, asked, SOUND)["sound.holds"]
     assert found.command == (
-        "python -m suite claims -k sound --profile toy.toml --released 'my clones' --seeds 2 --device cpu"
+        "python -m suite claims -k sound --profile toy.toml --released 'my clones' "
+        "--images 'my images' --weights cait=cait.safetensors --seeds 2 --device cpu"
     )
     assert found.judgement.reason.endswith(found.command)
 

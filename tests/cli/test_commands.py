@@ -208,6 +208,11 @@ def test_nothing_is_deleted_while_a_claim_cannot_say_what_it_needs(run, monkeypa
         (("claims", "-k", "nope"), "no claim matches 'nope': there are sound"),
         (("explain", "nope"), "no claim matches 'nope': there are sound"),
         (("claims", "--released", "nowhere"), "--released nowhere: no such folder; clone the authors' repository"),
+        (("claims", "--images", "nowhere"), "--images nowhere: no such folder; give one, or a timm data set"),
+        (
+            ("claims", "--weights", "cait=nowhere"),
+            "--weights cait=nowhere: give NAME=FILE, a network of the profile and",
+        ),
         (("judge", "--seeds", "0"), "argument --seeds: give at least 1, not 0: see python -m suite judge --help"),
         (("judge", "--seeds", "two"), "argument --seeds: invalid whole number value: 'two'"),
         (("claims", "--threads", "0"), "argument --threads: give at least 1, not 0"),
