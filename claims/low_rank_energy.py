@@ -52,7 +52,7 @@ def _cap(result: Result) -> int:
 
 
 def _per_image(result: Result) -> float:
-    return _published_percentile(result.arrays["svd_dims"][-1][:, NINETY_FIVE]) / _cap(result)
+    return _published_percentile(_last("svd_dims", result)[:, NINETY_FIVE]) / _cap(result)
 
 
 def _per_image_null(result: Result) -> float:
@@ -71,7 +71,7 @@ def _gap(shared: np.ndarray, own: np.ndarray) -> float:
 
 
 def _gap_above_null(result: Result) -> float:
-    observed = _gap(_last("shared_dims", result), result.arrays["svd_dims"][-1])
+    observed = _gap(_last("shared_dims", result), _last("svd_dims", result))
     return observed - _gap(_last("null_shared_dims", result), _last("null_svd_dims", result))
 
 
@@ -107,7 +107,7 @@ def _null_rotation(result: Result) -> float:
     generator = torch.Generator().manual_seed(0)
     spectrum = torch.from_numpy(_last("shared_spectrum", result))
     images = torch.cat(list(MatchedGaussian(spectrum, images=NULL_IMAGES, tokens=tokens, generator=generator)))
-    directions = int(np.ceil(np.median(result.arrays["svd_dims"][-1][:, NINETY])))
+    directions = int(np.ceil(np.median(_last("svd_dims", result)[:, NINETY])))
     across, within = image_overlaps(images, min(directions, tokens // 2), generator=generator)
     return float((within - across).mean())
 

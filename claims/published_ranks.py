@@ -29,12 +29,16 @@ WHY = "another sample of 1,000 images moves a 99th percentile by a few dimension
 
 
 def _own(result: Result) -> float:
-    return float(np.percentile(result.arrays["svd_dims"][-1][:, COLUMN], 99))
+    return _percentile("svd_dims", result)
 
 
 def _shared(result: Result) -> float:
+    return _percentile("shared_dims", result)
+
+
+def _percentile(name: str, result: Result) -> float:
     last = len(result.arrays["channels"]) - 1
-    return float(np.percentile(result.arrays[f"shared_dims.{last:02d}"][:, COLUMN], 99))
+    return float(np.percentile(result.arrays[f"{name}.{last:02d}"][:, COLUMN], 99))
 
 
 def _one_dimension(result: Result) -> float:

@@ -81,3 +81,18 @@ def pieces(features: Tensor) -> Iterator[Tensor]:
     budget = CACHE_ELEMENTS if features.is_cpu else DEVICE_ELEMENTS
     per_image = features.shape[1] * max(features.shape[2], TOKEN_ELEMENTS)
     yield from torch.split(features, max(1, budget // per_image))
+
+
+def groups_of(first: int, count: int, groups: int, device: torch.device | str = "cpu") -> Tensor:
+    """Which group each of some consecutive images belongs to: dealt out in turn, so that groups are alike.
+
+    Args:
+        first: number of the first image.
+        count: images, ``b``.
+        groups: how many groups there are.
+        device: where the result is wanted.
+
+    Returns:
+        ``[b]`` int64, from 0 to ``groups - 1``.
+    """
+    return torch.arange(first, first + count, device=device) % groups

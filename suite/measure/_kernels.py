@@ -59,11 +59,11 @@ def sort_descending(values: Tensor) -> Tensor:
     """Each row sorted, largest first.
 
     Args:
-        values: ``[M, n]`` real.
+        values: ``[..., n]`` real.
 
     Returns:
-        ``[M, n]``.
+        ``[..., n]``.
     """
     if values.is_cpu:
-        return torch.from_numpy(np.sort(values.numpy(), axis=1)).flip(1)
-    return values.sort(dim=1, descending=True).values
+        return torch.from_numpy(np.sort(values.numpy(), axis=-1)).flip(-1)
+    return values.sort(dim=-1, descending=True).values

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from suite.measure._features import pieces, working
+from suite.measure._features import groups_of, pieces, working
 from suite.measure._histogram import histogram_bits
 from suite.measure._kernels import reorder_channels
 from suite.measure.entropy import BINS, standard_range
 from suite.measure.magnitude import mean_absolute, rms_about_mean, token_moments
-from suite.measure.rank import dims_for, participation_ratio, settled_energies
 from suite.measure.spectrum import ChannelSpectrum, mirror, one_sided_amplitude
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from suite.measure._spill import Spill
@@ -37,7 +38,6 @@ PER_IMAGE = (
     "flatness_permuted",
     "low_pass",
     "low_pass_permuted",
-    "participation",
 )
 """Quantities with one number per image and layer."""
 
@@ -58,6 +58,11 @@ class Deep:
     pattern_permuted: PatternSum
     pattern_sorted: PatternSum
 
+    @property
+    def patterns(self) -> tuple[PatternSum, PatternSum, PatternSum]:
+        """All three."""
+        return self.pattern, self.pattern_permuted, self.pattern_sorted
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -66,7 +71,6 @@ class Piece:
     Attributes:
         spectrum: of the channels as they are.
         permuted: of the permuted channels.
-        energy: ``[b, min(N, C)]`` squared singular values.
         bits: ``[b, 3, N]`` entropy of each token: range over all layers, over this layer, standardised.
         size: ``[b, 2]`` magnitude and scale.
         pooled: ``[b, C]`` mean token.
@@ -74,7 +78,6 @@ class Piece:
 
     spectrum: ChannelSpectrum
     permuted: ChannelSpectrum
-    energy: Tensor
     bits: Tensor
     size: Tensor
     pooled: Tensor
@@ -92,6 +95,7 @@ class LayerTally:
         over_layers: Range,
         over_layer: Range,
         deep: Deep | None,
+        groups: int = 1,
     ) -> None:
         """Fix what does not change from batch to batch.
 
@@ -102,6 +106,7 @@ class LayerTally:
             over_layers: histogram range common to all layers.
             over_layer: histogram range of this layer.
             deep: where the features go if the layer gets a second look.
+            groups: sums are kept for each group of images, image ``i`` being in group ``i % groups``.
         """
         self.tokens = tokens
         self.channels = channels
@@ -110,9 +115,8 @@ class LayerTally:
         self._over_layers = over_layers
         self._over_layer = over_layer
         self._per_image: list[NDArray[np.float64]] = []
-        self._dims: list[NDArray[np.int64]] = []
         self._pooled: list[NDArray[np.float32]] = []
-        self._amplitude = torch.zeros(2, channels // 2 + 1, dtype=torch.float64)
+        self._amplitude = torch.zeros(groups, 2, channels // 2 + 1, dtype=torch.float64)
         self._images = 0
         self._clipped = 0
 
@@ -127,8 +131,8 @@ class LayerTally:
         if float(low.min()) < self._over_layer[0] or float(high.max()) > self._over_layer[1]:
             inside = (features >= self._over_layer[0]) & (features <= self._over_layer[1])
             self._clipped += features.numel() - int(inside.sum())
-        self._images += len(features)
         self._keep([self._measure(working(piece)) for piece in pieces(features)])
+        self._images += len(features)
 
     def per_image(self) -> NDArray[np.float64]:
         """The quantities of `PER_IMAGE`, in that order.
@@ -137,14 +141,6 @@ class LayerTally:
             ``[Q, I]``.
         """
         return np.concatenate(self._per_image, axis=1)
-
-    def dims(self) -> NDArray[np.int64]:
-        """Dimensions that each image needs in its own best basis.
-
-        Returns:
-            ``[I, S]``.
-        """
-        return np.concatenate(self._dims)
 
     def pooled(self) -> NDArray[np.float32]:
         """Mean token of each image.
@@ -168,8 +164,62 @@ class LayerTally:
         Returns:
             Two ``[C]`` arrays.
         """
-        as_is, permuted = mirror(self._amplitude / self._images, self.channels).numpy()
+        as_is, permuted = mirror(self._amplitude.sum(dim=0) / self._images, self.channels).numpy()
         return as_is, permuted
+
+    def grouped_amplitude(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """`amplitude` of each group of images.
+
+        Returns:
+            Two ``[groups, C]`` arrays.
+        """
+        counts = groups_of(0, self._images, len(self._amplitude)).bincount(minlength=len(self._amplitude))
+        mean = mirror(self._amplitude / counts[:, None, None], self.channels).numpy()
+        return mean[:, 0], mean[:, 1]
+
+    def state(self) -> dict[str, Any]:
+        """What :meth:`resumed` goes on from; the features themselves lie on disk."""
+        return {
+            "tokens": self.tokens,
+            "channels": self.channels,
+            "order": self._order,
+            "over_layers": list(self._over_layers),
+            "over_layer": list(self._over_layer),
+            "per_image": torch.from_numpy(self.per_image()),
+            "pooled": torch.from_numpy(self.pooled()),
+            "amplitude": self._amplitude,
+            "images": self._images,
+            "clipped": self._clipped,
+            "kind": None if self.deep is None else self.deep.spill.kind,
+            "patterns": [] if self.deep is None else [pattern.state() for pattern in self.deep.patterns],
+        }
+
+    @classmethod
+    def resumed(cls, state: Mapping[str, Any], *, deep: Deep | None) -> LayerTally:
+        """Go on from a :meth:`state`.
+
+        Args:
+            state: of a tally that was as deep as this one.
+            deep: its features on disk, with as many images.
+
+        Returns:
+            The tally.
+        """
+        tally = cls(
+            state["tokens"],
+            state["channels"],
+            order=state["order"],
+            over_layers=tuple(state["over_layers"]),
+            over_layer=tuple(state["over_layer"]),
+            deep=deep,
+            groups=len(state["amplitude"]),
+        )
+        tally._per_image, tally._pooled = [state["per_image"].numpy()], [state["pooled"].numpy()]
+        tally._amplitude, tally._images, tally._clipped = state["amplitude"], state["images"], state["clipped"]
+        if deep is not None:
+            for pattern, before in zip(deep.patterns, state["patterns"], strict=True):
+                pattern.load(before)
+        return tally
 
     def _measure(self, values: Tensor) -> Piece:
         amplitude = one_sided_amplitude(values)
@@ -184,7 +234,6 @@ class LayerTally:
         return Piece(
             ChannelSpectrum.of(amplitude, self.channels),
             ChannelSpectrum.of(amplitude_permuted, self.channels),
-            settled_energies(values),
             torch.stack([histogram_bits(values, *ends, bins=BINS) for ends in ranges], dim=1),
             torch.stack([mean_absolute(values), rms_about_mean(*moments)], dim=1),
             values.mean(dim=1).float(),
@@ -193,8 +242,8 @@ class LayerTally:
     def _keep(self, parts: list[Piece]) -> None:
         spectrum = ChannelSpectrum.joined([part.spectrum for part in parts])
         permuted = ChannelSpectrum.joined([part.permuted for part in parts])
-        energy, bits, size, pooled = (
-            torch.cat(tensors) for tensors in zip(*((p.energy, p.bits, p.size, p.pooled) for p in parts), strict=True)
+        bits, size, pooled = (
+            torch.cat(tensors) for tensors in zip(*((p.bits, p.size, p.pooled) for p in parts), strict=True)
         )
         rows = (
             *size.T,
@@ -205,9 +254,9 @@ class LayerTally:
             permuted.flatness(),
             spectrum.low_pass_share(),
             permuted.low_pass_share(),
-            participation_ratio(energy),
         )
         self._per_image.append(torch.stack(rows).cpu().numpy())
-        self._dims.append(dims_for(energy).cpu().numpy())
         self._pooled.append(pooled.cpu().numpy())
-        self._amplitude += torch.stack([part.amplitude.sum(dim=0) for part in (spectrum, permuted)]).cpu()
+        group = groups_of(self._images, len(pooled), len(self._amplitude))
+        both = torch.stack([part.amplitude for part in (spectrum, permuted)], dim=1)
+        self._amplitude.index_add_(0, group, both.double().cpu())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,21 +22,39 @@ class Spill:
     Iterating gives all of them in order, a few at a time, as often as wanted.
     """
 
-    def __init__(self, path: Path, *, tokens: int, channels: int, kind: torch.dtype, device: torch.device) -> None:
-        """Create the file.
+    def __init__(
+        self,
+        path: Path,
+        *,
+        tokens: int,
+        channels: int,
+        kind: torch.dtype,
+        device: torch.device,
+        images: int = 0,
+    ) -> None:
+        """Create the file, or open an earlier one.
 
         Args:
-            path: where; the file must not exist.
+            path: where; without ``images`` nothing may be there.
             tokens: ``N``.
             channels: ``C``.
             kind: float32 or float64.
             device: where features are wanted when they are read back.
+            images: how many of an earlier file's images to go on from; what follows them is cut off.
+
+        Raises:
+            ValueError: the earlier file is gone or holds fewer.
         """
-        self._file = path.open("x+b")
         self._shape = (tokens, channels)
         self._kind = np.dtype(np.float64 if kind == torch.float64 else np.float32)
-        self._device = device
-        self._images = 0
+        self.device = device
+        self.kind = kind
+        self._images = images
+        wanted = images * tokens * channels * self._kind.itemsize
+        if images and (not path.is_file() or path.stat().st_size < wanted):
+            raise ValueError(f"the spilled features in {path} are gone or cut short: measure again from the start")
+        self._file = path.open("r+b" if images else "x+b")
+        self._file.truncate(wanted)
 
     def append(self, values: Tensor) -> None:
         """Add images at the end.
@@ -68,6 +87,11 @@ class Spill:
         for first in range(0, self._images, at_once):
             yield self._read(first, min(at_once, self._images - first))
 
+    def flush(self) -> None:
+        """Bring what was added to the disk."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
     def close(self) -> None:
         """Close the file; it is for the owner of its folder to remove it."""
         self._file.close()
@@ -77,4 +101,4 @@ class Spill:
         self._file.seek(first * values[0].nbytes)
         if self._file.readinto(values.data) != values.nbytes:
             raise ValueError(f"the spilled features in {self._file.name} were cut short: measure again")
-        return torch.from_numpy(values).to(self._device)
+        return torch.from_numpy(values).to(self.device)

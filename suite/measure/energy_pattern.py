@@ -12,13 +12,17 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from suite.measure._features import as_features, pieces
+from suite.measure._features import as_features, groups_of, pieces
 from suite.measure._kernels import sort_descending
 from suite.measure.spectrum import mirror, one_sided_amplitude, require_spectrum, two_sided_sum
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PERCENTS = (50, 60, 70, 80, 90)
 """Published thresholds of the cumulative power."""
@@ -72,18 +76,22 @@ class PatternSum:
     The mean of cumulative sums is the cumulative sum of the means, so no token's curve is ever built.
     """
 
-    def __init__(self, channels: int, device: torch.device | str = "cpu", *, ordered: bool) -> None:
+    def __init__(self, channels: int, device: torch.device | str = "cpu", *, ordered: bool, groups: int = 1) -> None:
         """Start from nothing.
 
         Args:
             channels: ``C``, at least 2.
             device: where the amplitudes live.
             ordered: keep the bins in their order, as published; else sort each token's bins, strongest first.
+            groups: image ``i`` is also summed in group ``i % groups``.
         """
         self._channels = channels
         self._ordered = ordered
-        self._power = torch.zeros(channels // 2 + 1 if ordered else channels, dtype=torch.float64, device=device)
-        self._tokens = 0
+        self._images = 0
+        self._power = torch.zeros(
+            groups, channels // 2 + 1 if ordered else channels, dtype=torch.float64, device=device
+        )
+        self._tokens = torch.zeros(groups, dtype=torch.int64, device=device)
         self._empty = 0
 
     def add(self, amplitude: Tensor) -> None:
@@ -93,16 +101,36 @@ class PatternSum:
             amplitude: ``[b, N, C // 2 + 1]`` from `suite.measure.spectrum.one_sided_amplitude`, any scale.
         """
         # Dividing by the largest amplitude first keeps the squares of tiny and huge tokens within range.
-        tokens = amplitude.flatten(0, 1)
-        largest = tokens.amax(dim=1)
-        live = tokens[largest > 0] / largest[largest > 0, None]
-        power = live.square_()
-        share = power / two_sided_sum(power, self._channels)[:, None]
+        largest = amplitude.amax(dim=2, keepdim=True)
+        live = largest > 0
+        power = (amplitude / torch.where(live, largest, 1)).square_()
+        share = power / torch.where(live, two_sided_sum(power, self._channels)[..., None], 1)
         if not self._ordered:
             share = sort_descending(mirror(share, self._channels))
-        self._power += share.sum(dim=0, dtype=torch.float64)
-        self._tokens += len(share)
-        self._empty += len(tokens) - len(share)
+        group = groups_of(self._images, len(amplitude), len(self._power), amplitude.device)
+        self._power.index_add_(0, group, share.sum(dim=1, dtype=torch.float64))
+        self._tokens.index_add_(0, group, live.sum(dim=(1, 2)))
+        self._empty += int((~live).sum())
+        self._images += len(amplitude)
+
+    def state(self) -> dict[str, Any]:
+        """What :meth:`load` continues from."""
+        return {"images": self._images, "power": self._power, "tokens": self._tokens, "empty": self._empty}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Continue from a :meth:`state` of a sum over equal channels and groups."""
+        self._images, self._empty = state["images"], state["empty"]
+        self._power.copy_(state["power"])
+        self._tokens.copy_(state["tokens"])
+
+    def curves(self) -> Tensor:
+        """The mean curve of each group.
+
+        Returns:
+            ``[groups, C]`` float64; zeros for a group without a live token.
+        """
+        power = mirror(self._power, self._channels) if self._ordered else self._power
+        return (power / self._tokens.clamp(min=1)[:, None]).cumsum(dim=1)
 
     def pattern(self) -> EnergyPattern:
         """The mean over the tokens seen.
@@ -113,10 +141,12 @@ class PatternSum:
         Raises:
             ValueError: no token has energy.
         """
-        if not self._tokens:
+        tokens = int(self._tokens.sum())
+        if not tokens:
             raise ValueError("an energy pattern needs a token that is not all zero: leave this layer out")
-        power = mirror(self._power, self._channels) if self._ordered else self._power
-        return EnergyPattern((power / self._tokens).cumsum(dim=0), self._tokens, self._empty)
+        power = self._power.sum(dim=0)
+        power = mirror(power, self._channels) if self._ordered else power
+        return EnergyPattern((power / tokens).cumsum(dim=0), tokens, self._empty)
 
 
 def energy_pattern(features: Tensor) -> EnergyPattern:

@@ -18,7 +18,7 @@ from suite.run.plan import plan
 
 IMAGES, TEST_VIEWS, MOST = 597, 4 * 597, 10.0
 PER_IMAGE = (
-    *("magnitude", "scale", "intensity", "participation"),
+    *("magnitude", "scale", "intensity"),
     *("entropy_global", "entropy_layer", "entropy_standardised"),
     *("dc_share", "flatness", "flatness_permuted", "low_pass", "low_pass_permuted"),
 )
@@ -39,17 +39,19 @@ def network(_cell, random):
 def representation(cell, random):
     shapes = LAYERS[cell.spec["network"]["timm"]]
     found = {name: random.random((len(shapes), IMAGES)) for name in PER_IMAGE}
-    found |= {"clipped_share": np.zeros(len(shapes)), "svd_dims": random.integers(1, 4, (len(shapes), IMAGES, 4))}
+    found |= {"clipped_share": np.zeros(len(shapes))}
     found |= dict(zip(("tokens", "channels"), np.array(shapes).T, strict=True))
     for number, (_, channels) in enumerate(shapes):
         found[f"pooled.{number:02d}"] = random.standard_normal((IMAGES, channels)).astype(np.float32)
         found |= {f"{name}.{number:02d}": random.random(channels) for name in ("amplitude", "amplitude_permuted")}
     last, channels = f"{len(shapes) - 1:02d}", shapes[-1][1]
-    for name in ("shared_dims", "shared_dims_centred", "null_svd_dims", "null_shared_dims"):
+    for name in ("svd_dims", "shared_dims", "shared_dims_centred", "null_svd_dims", "null_shared_dims"):
         found[f"{name}.{last}"] = random.integers(1, 4, (IMAGES, 4))
     for name in ("shared_spectrum", "captured", "sep_curve", "sep_sorted", "sep_curve_permuted"):
         found[f"{name}.{last}"] = np.sort(random.random(channels))
-    return found | {f"{name}.{last}": random.random(IMAGES) for name in ("angles_cross", "angles_split")}, []
+    return found | {
+        f"{name}.{last}": random.random(IMAGES) for name in ("participation", "angles_cross", "angles_split")
+    }, []
 
 
 def student(cell, random):

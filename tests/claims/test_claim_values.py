@@ -76,7 +76,7 @@ def ranks(own, shared, *, tokens=16, channels=48, null_own=10, null_shared=20):
     arrays = {
         "tokens": [tokens],
         "channels": [channels],
-        "svd_dims": np.full((1, images, 4), own),
+        "svd_dims__00": np.full((images, 4), own),
         "shared_dims__00": np.full((images, 4), shared),
         "null_svd_dims__00": np.full((images, 4), null_own),
         "null_shared_dims__00": np.full((images, 4), null_shared),

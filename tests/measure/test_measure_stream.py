@@ -1,7 +1,6 @@
 """The stream gives what the functions give on everything at once, whatever the batches, and cleans up after itself."""
 
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -24,7 +23,7 @@ from suite.measure.subspace import image_overlaps
 
 IMAGES = 11
 SHAPES = ((16, 24), (9, 40), (9, 13))
-DEEP = ("shared_dims", "shared_dims_centred", "null_svd_dims", "null_shared_dims")
+DEEP = ("svd_dims", "shared_dims", "shared_dims_centred", "null_svd_dims", "null_shared_dims")
 DEEP_CURVES = ("shared_spectrum", "captured", "sep_curve", "sep_sorted", "sep_curve_permuted")
 
 
@@ -65,12 +64,10 @@ def test_equals_the_functions_on_everything_at_once(tmp_path, dtype):
             "flatness_permuted": permuted.flatness(),
             "low_pass": spectrum.low_pass_share(),
             "low_pass_permuted": permuted.low_pass_share(),
-            "participation": participation_ratio(energies(layer)),
         }
         assert tuple(expected) == PER_IMAGE
         for name, values in expected.items():
             assert relative_error(arrays[name][number], values) < allowed, name
-        assert (arrays["svd_dims"][number] == per_image_dims(layer).numpy()).all()
         assert relative_error(arrays[f"amplitude.{number:02d}"], channel_amplitude(layer)) < allowed
         reordered = channel_amplitude(permute_channels(layer, order))
         assert relative_error(arrays[f"amplitude_permuted.{number:02d}"], reordered) < allowed
@@ -78,6 +75,8 @@ def test_equals_the_functions_on_everything_at_once(tmp_path, dtype):
     for number in (1, 2):
         layer, order = layers[number], orders[number]
         basis, centred = shared_basis(layer), shared_basis(layer, centred=True)
+        assert (arrays[f"svd_dims.{number:02d}"] == per_image_dims(layer).numpy()).all()
+        assert relative_error(arrays[f"participation.{number:02d}"], participation_ratio(energies(layer))) < allowed
         assert (arrays[f"shared_dims.{number:02d}"] == shared_dims(layer, basis).numpy()).all()
         assert (arrays[f"shared_dims_centred.{number:02d}"] == shared_dims(layer, centred).numpy()).all()
         expected = {
@@ -93,7 +92,7 @@ def test_equals_the_functions_on_everything_at_once(tmp_path, dtype):
         images = torch.cat(list(null))
         assert (arrays[f"null_svd_dims.{number:02d}"] == per_image_dims(images).numpy()).all()
         assert (arrays[f"null_shared_dims.{number:02d}"] == shared_dims(images, shared_basis(images)).numpy()).all()
-        k = min(math.ceil(np.median(arrays["svd_dims"][number, :, 1])), layer.shape[1] // 2)
+        k = min(math.ceil(np.median(arrays[f"svd_dims.{number:02d}"][:, 1])), layer.shape[1] // 2)
         across, within = image_overlaps(layer, k, generator=generator)
         assert arrays[f"angles_cross.{number:02d}"] == pytest.approx(across.numpy(), abs=allowed)
         assert arrays[f"angles_split.{number:02d}"] == pytest.approx(within.numpy(), abs=allowed)
@@ -110,16 +109,15 @@ def test_equals_the_functions_on_everything_at_once(tmp_path, dtype):
     ],
 )
 def test_as_many_directions_as_the_median_image_needs_for_ninety_percent(dims, shape, expected):
-    table = np.array([[0, number, 99, 99] for number in dims])
-    tally = SimpleNamespace(tokens=shape[0], channels=shape[1], dims=lambda: table)
-    assert directions(tally) == expected
+    table = torch.tensor([[0, number, 99, 99] for number in dims])
+    assert directions(table, tokens=shape[0], channels=shape[1]) == expected
 
 
 def test_the_arrays_are_exactly_those_promised(tmp_path):
     arrays = streamed(layers_of(), tmp_path)
     layers = len(SHAPES)
     expected = dict.fromkeys(PER_IMAGE, ((layers, IMAGES), np.float64))
-    expected |= {"clipped_share": ((layers,), np.float64), "svd_dims": ((layers, IMAGES, 4), np.int64)}
+    expected |= {"clipped_share": ((layers,), np.float64)}
     expected |= {"tokens": ((layers,), np.int64), "channels": ((layers,), np.int64)}
     for number, (_, channels) in enumerate(SHAPES):
         expected[f"amplitude.{number:02d}"] = expected[f"amplitude_permuted.{number:02d}"] = ((channels,), np.float64)
@@ -127,12 +125,12 @@ def test_the_arrays_are_exactly_those_promised(tmp_path):
     channels = SHAPES[-1][1]
     expected |= {f"{name}.02": ((IMAGES, 4), np.int64) for name in DEEP}
     expected |= {f"{name}.02": ((channels,), np.float64) for name in DEEP_CURVES}
-    expected |= {f"angles_{name}.02": ((IMAGES,), np.float64) for name in ("cross", "split")}
+    expected |= {f"{name}.02": ((IMAGES,), np.float64) for name in ("participation", "angles_cross", "angles_split")}
     assert {name: (values.shape, values.dtype) for name, values in arrays.items()} == expected
     assert arrays["tokens"].tolist() == [tokens for tokens, _ in SHAPES]
     assert arrays["channels"].tolist() == [channels for _, channels in SHAPES]
     assert all(np.isfinite(values).all() for values in arrays.values())
-    assert (arrays["shared_dims.02"] >= arrays["svd_dims"][2]).all()
+    assert (arrays["shared_dims.02"] >= arrays["svd_dims.02"]).all()
     assert (arrays["null_shared_dims.02"] >= arrays["null_svd_dims.02"]).all()
 
 
@@ -189,9 +187,9 @@ def test_features_wait_on_disk_and_only_a_few_numbers_per_image_in_memory(tmp_pa
             files = [path for path in tmp_path.rglob("*") if path.is_file()]
             assert [path.stat().st_size for path in files] == [(batch + 1) * images * tokens * channels * 4]
             (tally,) = stream._tallies
-            kept = [*tally._per_image, *tally._dims, *tally._pooled]
+            kept = [*tally._per_image, *tally._pooled]
             held.append(sum(array.nbytes for array in kept))
-        per_image = len(PER_IMAGE) * 8 + 4 * 8 + channels * 4
+        per_image = len(PER_IMAGE) * 8 + channels * 4
         assert held == [per_image * images * (batch + 1) for batch in range(4)]
         stream.finish()
         assert not list(tmp_path.iterdir())
@@ -294,7 +292,7 @@ def test_deep_layers_must_exist(tmp_path):
 def test_a_dead_layer_is_measured_as_such(tmp_path):
     layers = [torch.zeros(3, 6, 8), gaussian(0, (3, 6, 8))]
     arrays = streamed(layers, tmp_path, batches=(2, 1))
-    for name in (*PER_IMAGE, "svd_dims"):
+    for name in PER_IMAGE:
         assert not arrays[name][0].any() or name == "entropy_global", name
     assert not arrays["entropy_global"][0].any()
     with pytest.raises(ValueError, match=r"layer 0: .* not all zero"):

@@ -79,19 +79,19 @@ def _network_arrays(cell: Cell) -> dict[str, np.ndarray]:
         name: bowl + 0.02 * rng.standard_normal((layers, IMAGES))
         for name in ("magnitude", "entropy_global", "flatness")
     }
-    dims = np.sort(rng.integers(1, TOKENS + 1, (layers, IMAGES, 4)), axis=2)
+    dims = np.sort(rng.integers(1, TOKENS + 1, (IMAGES, 4)), axis=1)
     arrays = profile | {
         "flatness_permuted": profile["flatness"] * 0.5,
         "tokens": np.full(layers, TOKENS),
         "channels": np.full(layers, CHANNELS),
-        "svd_dims": dims,
     }
     for layer in range(layers):
         arrays[f"pooled.{layer:02d}"] = rng.standard_normal((IMAGES, CHANNELS))
         arrays[f"amplitude.{layer:02d}"] = rng.uniform(0.5, 1.5, CHANNELS)
     last = f"{layers - 1:02d}"
+    arrays[f"svd_dims.{last}"] = dims
     for name in ("shared_dims", "null_shared_dims", "null_svd_dims"):
-        arrays[f"{name}.{last}"] = np.minimum(dims[-1] + 3, CHANNELS)
+        arrays[f"{name}.{last}"] = np.minimum(dims + 3, CHANNELS)
     for name in ("sep_curve", "sep_sorted", "sep_curve_permuted"):
         power = rng.uniform(0.5, 1.5, CHANNELS)
         arrays[f"{name}.{last}"] = np.cumsum(power / power.sum())

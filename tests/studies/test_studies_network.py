@@ -18,7 +18,7 @@ from suite.studies.network import restore
 from suite.train.supervised import train
 
 PER_IMAGE = (
-    *("magnitude", "scale", "intensity", "participation"),
+    *("magnitude", "scale", "intensity"),
     *("entropy_global", "entropy_layer", "entropy_standardised"),
     *("dc_share", "flatness", "flatness_permuted", "low_pass", "low_pass_permuted"),
 )
@@ -85,15 +85,15 @@ def test_a_representation_has_the_documented_arrays(measured, trained):
     count, layers, tokens, channels = 20, 2, 16, 16
     found = arrays(measured, representation(trained=trained))
     shapes = dict.fromkeys(PER_IMAGE, (layers, count))
-    shapes |= {"svd_dims": (layers, count, 4), "clipped_share": (layers,), "tokens": (layers,), "channels": (layers,)}
+    shapes |= {"clipped_share": (layers,), "tokens": (layers,), "channels": (layers,)}
     for layer in ("00", "01"):
         shapes |= {f"amplitude.{layer}": (channels,), f"amplitude_permuted.{layer}": (channels,)}
         shapes |= {f"pooled.{layer}": (count, channels)}
-    for name in ("shared_dims", "shared_dims_centred", "null_svd_dims", "null_shared_dims"):
+    for name in ("svd_dims", "shared_dims", "shared_dims_centred", "null_svd_dims", "null_shared_dims"):
         shapes[f"{name}.01"] = (count, 4)
     for name in ("shared_spectrum", "captured", "sep_curve", "sep_sorted", "sep_curve_permuted"):
         shapes[f"{name}.01"] = (channels,)
-    shapes |= {"angles_cross.01": (count,), "angles_split.01": (count,)}
+    shapes |= {f"{name}.01": (count,) for name in ("participation", "angles_cross", "angles_split")}
     assert {name: values.shape for name, values in found.items()} == shapes
     assert all(np.isfinite(values).all() for values in found.values())
     assert found["tokens"].tolist() == [tokens] * layers
@@ -113,7 +113,7 @@ def test_a_representation_is_of_the_first_test_images_in_this_network(measured, 
     for number, tokens in enumerate(layers):
         magnitude = tokens.double().abs().mean(dim=(1, 2)).numpy()
         np.testing.assert_allclose(found["magnitude"][number], magnitude, rtol=1e-5)
-        assert (found["svd_dims"][number] == rank.per_image_dims(tokens).numpy()).mean() > 0.95
+    assert (found[f"svd_dims.{number:02d}"] == rank.per_image_dims(tokens).numpy()).mean() > 0.95
 
 
 def test_training_shows_in_the_representation(measured):

@@ -22,7 +22,6 @@ ARRAYS = {
     "flatness_permuted": ("spectral flatness, channels shuffled", "0 to 1"),
     "dc_share": ("share of spectral energy at DC", "0 to 1"),
     "low_pass": ("share of energy in low frequencies", "0 to 1"),
-    "participation": ("participation ratio of the spectrum", "dimensions"),
 }
 _LAYERS = {(-1,): "last layer", (0,): "first layer", (0, -1): "first + last layer"}
 

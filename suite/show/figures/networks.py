@@ -69,8 +69,7 @@ def ranks(assessment: Assessment, evidence: Evidence) -> Curves:
 
     def series(label: str, name: str, role: str, *, dashed: bool = False) -> Series:
         def read(result: Result) -> Array:
-            dims = result.arrays[name][-1] if name == "svd_dims" else result.arrays[f"{name}.{last}"]
-            return np.asarray(np.percentile(dims, 99, axis=0))
+            return np.asarray(np.percentile(result.arrays[f"{name}.{last}"], 99, axis=0))
 
         return Series(label, 100 * np.asarray(SHARES), one.stack(read), role, dashed)
 
