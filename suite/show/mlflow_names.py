@@ -20,8 +20,11 @@ def unlisted(tag: str) -> frozenset[str]:
 
 
 def safe_name(name: str) -> str:
-    """A name that MLflow accepts for a metric or parameter: ``"top1@5"`` becomes ``"top1_5"``."""
-    parts = [part for part in re.sub(r"[^A-Za-z0-9_\-. :/]", "_", name).split("/") if part.strip(".")]
+    """A name that MLflow accepts for a metric or parameter: ``"top1@5"`` becomes ``"top1_5"``.
+
+    Leading dots go: some releases take ``".._"`` for a way out of the folder.
+    """
+    parts = [part for part in (p.lstrip(".") for p in re.sub(r"[^A-Za-z0-9_\-. :/]", "_", name).split("/")) if part]
     return "/".join(parts) or "_"
 
 
