@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent / "profiles"
 SCOPES = ("published", "proxy", "smoke")
+SAMPLINGS = ("seeds", "images")
 
 
 class Table(dict[str, Any]):
@@ -45,6 +46,7 @@ class Profile:
             ``proxy`` if not, ``smoke`` if it only proves that the code runs.
         summary: what it needs and what it costs, one line.
         seeds: the seeds of every study; one block each.
+        sampling: what is drawn at random: ``seeds``, or the ``images`` shown to one pretrained network.
         device: ``cpu`` or ``cuda``, resolved.
         networks: by role (``cait``): timm name, overrides, recipe.
         sections: everything else of the file, by section (``data``, ``measure``, ``recipes``, ``distill``...).
@@ -61,6 +63,7 @@ class Profile:
     scope: str
     summary: str
     seeds: tuple[int, ...]
+    sampling: str = "seeds"
     device: str = "cpu"
     networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -143,6 +146,9 @@ def load(
         raise SuiteError(f"{path}: scope {scope!r} is none of {', '.join(SCOPES)}")
     if type(seeds) is not int or seeds < 1:  # True is an int, too
         raise SuiteError(f"{path}: seeds = {seeds!r} must be a whole number of at least 1")
+    sampling = data.pop("sampling", SAMPLINGS[0])
+    if sampling not in SAMPLINGS:
+        raise SuiteError(f"{path}: sampling {sampling!r} is none of {', '.join(SAMPLINGS)}")
     deviations = _deviations(data.pop("deviations", []), path)
     for key, value in data.items():
         if not isinstance(value, dict):
@@ -157,6 +163,7 @@ def load(
         scope=scope,
         summary=str(summary),
         seeds=tuple(range(seeds)),
+        sampling=sampling,
         device=device,
         networks=tables.pop("networks", {}),
         sections=tables,

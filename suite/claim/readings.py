@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from suite.errors import SuiteError
 from suite.judge import Observed, Sampling, pool_blocks
+from suite.judge.halves import half_samples
+from suite.measure.some_images import SomeImages, groups_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -50,7 +52,12 @@ class PerSeed:
         return [subject(profile, seed) for seed in profile.seeds for subject in subjects]
 
     def observe(self, access: Access) -> Observed:
-        """One value per seed, labelled ``seed 0`` ...; a missing seed is missing evidence, never skipped."""
+        """One value per seed, labelled ``seed 0`` ...; a missing seed is missing evidence, never skipped.
+
+        Where a profile's sampling unit is the image, the quantity of one network on all images and on halves of them.
+        """
+        if access.profile.sampling == Sampling.IMAGES:
+            return self._over_images(access)
         values, steps = [], []
         for seed in access.profile.seeds:
             results = [access.result(subject(access.profile, seed)) for subject in self.subjects]
@@ -65,6 +72,31 @@ class PerSeed:
             pooled=pool_blocks(table) if len(table) >= FEWEST_POOLED <= len(values) else None,
             note=f"noise is pooled without {', '.join(left_out)}: no result" if left_out else "",
         )
+
+    def _over_images(self, access: Access) -> Observed:
+        """The quantity on all images and on balanced halves of them, from the first seed's cells.
+
+        Raises:
+            SuiteError: the cells do not hold the same number of images.
+        """
+        seed = access.profile.seeds[0]
+        results = [access.result(subject(access.profile, seed)) for subject in self.subjects]
+        whole = float(self.value(*results))
+        step = self.resolution(*results) if self.resolution else 0.0
+        sizes = sorted({result.arrays["magnitude"].shape[1] for result in results})
+        if len(sizes) > 1:
+            raise SuiteError(
+                f"networks compared on the same images saw {' and '.join(map(str, sizes))}: compute them again"
+            )
+        groups = groups_in(results[0].arrays)
+        if groups == 1:
+            return Observed((whole,), Sampling.HALVES, resolution=step)
+        values = []
+        for kept in half_samples(groups):
+            half = [replace(result, arrays=SomeImages(result.arrays, kept)) for result in results]
+            values.append(float(self.value(*half)))
+        note = f"one network, {sizes[0]:,} images; other trainings are not covered"
+        return Observed(tuple(values), Sampling.HALVES, whole=whole, resolution=step, note=note)
 
     def _companions(self, access: Access) -> tuple[dict[str, dict[str, float]], list[str]]:
         """Level by seed of every companion, and those that have none: their fault must not become this reading's."""

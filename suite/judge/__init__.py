@@ -1,7 +1,8 @@
 """From numbers to verdicts, in numpy and scipy alone.
 
 1. A claim says in which `Region` a quantity lies; `Observed` says what was measured and how it was sampled.
-2. The sampling decides the interval: Student t over seeds, bootstrap over many images, bounds if exact.
+2. The sampling decides the interval: Student t over seeds, bootstrap or balanced halves over many images, bounds if
+   exact.
 3. Interval inside the region, and every control's interval outside it: *reproduced*.
 4. Interval and region do not meet: *contradicted*, whatever the controls say.
 5. It holds, and so does a control: *uninformative*, for the measurement could not have failed.

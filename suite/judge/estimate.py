@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from suite.judge.bootstrap import FEWEST_UNITS, Bootstrap
+from suite.judge.halves import estimate_from_halves
 from suite.judge.interval import Bounds, Estimate, Interval, StudentT, check_level
 from suite.judge.observed import Observed, Sampling
 
@@ -17,7 +18,7 @@ def estimate(observed: Observed, rng: np.random.Generator) -> Estimate:
         rng: Source of the bootstrap's draws; untouched by other samplings.
 
     Returns:
-        Student t for runs, bootstrap for images, bounds for exact values, the normal law for a stated error.
+        Student t for runs, bootstrap or half-samples for images, bounds for exact values, the normal law for a stated error.
         One run, or fewer images than can be resampled, gives an estimate without an interval.
 
     Raises:
@@ -32,15 +33,24 @@ def estimate(observed: Observed, rng: np.random.Generator) -> Estimate:
             return Bounds(value, value - error, value + error, n, "exact, up to rounding")
         case Sampling.SINGLE:
             return StudentT(values[0], observed.standard_error or 0.0, math.inf, 1, "normal law, stated standard error")
-        case Sampling.IMAGES:
-            units = len(set(observed.clusters)) if observed.clusters else n
-            if units < FEWEST_UNITS:
-                return Bounds.none(_mean(values), units, f"no interval: fewer than {FEWEST_UNITS} independent images")
-            return Bootstrap.of(values, rng, clusters=observed.clusters)
+        case Sampling.IMAGES | Sampling.HALVES:
+            return _over_images(observed, rng)
         case Sampling.SEEDS:
             if n == 1 and not (observed.pooled and observed.pooled.fair):
                 return Bounds.none(values[0], n, "no interval: one run does not show its noise")
             return StudentT.of(values, pooled=observed.pooled, resolution=observed.resolution)
+
+
+def _over_images(observed: Observed, rng: np.random.Generator) -> Estimate:
+    values = observed.values
+    if observed.sampling is Sampling.HALVES:
+        if observed.whole is None:
+            return Bounds.none(values[0], 1, "no interval: too few images to leave half of them out")
+        return estimate_from_halves(observed.whole, values, resolution=observed.resolution)
+    units = len(set(observed.clusters)) if observed.clusters else len(values)
+    if units < FEWEST_UNITS:
+        return Bounds.none(_mean(values), units, f"no interval: fewer than {FEWEST_UNITS} independent images")
+    return Bootstrap.of(values, rng, clusters=observed.clusters)
 
 
 def with_n(observed: Observed, n: int, *, rng: np.random.Generator, level: float = 0.95) -> Interval:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from suite.judge._text import count
+from suite.judge.halves import GROUPS
 from suite.judge.pooling import Pooled
 
 
@@ -15,6 +16,8 @@ class Sampling(StrEnum):
     """Independent runs, or paired differences by block: Student t."""
     IMAGES = "images"
     """One value per image of a fixed model: bootstrap over images. Says nothing about other training runs."""
+    HALVES = "halves"
+    """Any quantity of a fixed model, computed again on balanced halves of the images; see `suite.judge.halves`."""
     EXACT = "exact"
     """Nothing was: a count, an identity. Bounds given by a stated numerical error."""
     SINGLE = "single"
@@ -28,15 +31,17 @@ class Observed:
     Values may be NaN or infinite: the judge answers "error" and says which. No values: "not run".
 
     Args:
-        values: SEEDS: one per run or block. IMAGES: one per image. EXACT: one; for an identity checked on
-            several instances the worst of them. SINGLE: the one estimate.
+        values: SEEDS: one per run or block. IMAGES: one per image. HALVES: one per half of the images, or the one
+            of all images if there are too few. EXACT: one; for an identity checked on several instances the
+            worst of them. SINGLE: the one estimate.
         sampling: How the values came about.
         labels: Names of the values (seeds, blocks, images), each different, or none at all.
         clusters: IMAGES only: for each image the source it is a view of, or none at all.
         standard_error: SINGLE only, and there required: standard error of the estimate, at least 0.
         covers_runs: SINGLE only: whether `standard_error` includes the noise between training runs.
         numerical_error: EXACT only: largest rounding error of the value, at least 0.
-        resolution: SEEDS only: step of the measuring scale, such as 100 / N for a top-1 accuracy in points
+        whole: HALVES only, and there required with several values: the quantity of all images.
+        resolution: SEEDS and HALVES only: step of the measuring scale, such as 100 / N for a top-1 accuracy in points
             over N images, or 1 for a layer index; 0 for a continuous quantity. Keeps seeds that fall on
             one step from looking free of noise.
         pooled: SEEDS only: noise shared with other methods of the recipe.
@@ -56,6 +61,7 @@ class Observed:
     standard_error: float | None = None
     covers_runs: bool = False
     numerical_error: float = 0.0
+    whole: float | None = None
     resolution: float = 0.0
     pooled: Pooled | None = None
     failure: str = ""
@@ -74,6 +80,8 @@ class Observed:
             raise ValueError(f"{self.sampling} evidence is one value, not {n}: give the worst one, or use SEEDS")
         if self.sampling is Sampling.SINGLE and n == 1 and self.standard_error is None:
             raise ValueError("a single released run needs its standard error; without one use SEEDS")
+        if self.sampling is Sampling.HALVES and n > 1 and (self.whole is None or n // 2 not in GROUPS or n % 2):
+            raise ValueError(f"{n} halves need the quantity of all images, and to be two for each group")
         errors = {
             "standard_error": self.standard_error or 0.0,
             "numerical_error": self.numerical_error,
@@ -90,7 +98,8 @@ class Observed:
             "standard_error": (self.standard_error is not None, Sampling.SINGLE),
             "covers_runs": (self.covers_runs, Sampling.SINGLE),
             "numerical_error": (self.numerical_error != 0, Sampling.EXACT),
-            "resolution": (self.resolution != 0, Sampling.SEEDS),
+            "whole": (self.whole is not None, Sampling.HALVES),
+            "resolution": (self.resolution != 0 and self.sampling is not Sampling.HALVES, Sampling.SEEDS),
             "pooled": (self.pooled is not None, Sampling.SEEDS),
         }
         for name, (given, sampling) in belongs.items():
@@ -106,9 +115,9 @@ class Observed:
             if not math.isfinite(value):
                 label = f" ({self.labels[index]})" if self.labels else ""
                 return f"value {index + 1} of {len(self.values)}{label} is {value}"
-        stated = (self.standard_error or 0.0, self.numerical_error, self.resolution)
+        stated = (self.standard_error or 0.0, self.numerical_error, self.resolution, self.whole or 0.0)
         if not all(math.isfinite(error) for error in stated):
-            return "a stated error or resolution is not finite"
+            return "a stated error, resolution or whole is not finite"
         return ""
 
     @property
@@ -119,6 +128,7 @@ class Observed:
         nouns = {
             Sampling.SEEDS: "seed",
             Sampling.IMAGES: "image",
+            Sampling.HALVES: "image group",
             Sampling.EXACT: "value",
             Sampling.SINGLE: "run",
         }
@@ -127,6 +137,8 @@ class Observed:
     @property
     def size(self) -> str:
         """How many values there are, in words."""
+        if self.sampling is Sampling.HALVES:
+            return count(max(1, len(self.values) // 2), self.unit)
         if self.clusters:
             return f"{count(len(self.values), 'image')} of {count(len(set(self.clusters)), 'source')}"
         return count(len(self.values), self.unit)
