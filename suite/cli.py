@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import socket
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from suite.errors import SuiteError
 from suite.options import DEVICE, evidence_folder, parse
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from suite.assess import Assessment, Evidence
     from suite.claim import Claim
+    from suite.evidence.store import Store
     from suite.profile import Profile
     from suite.show.page.item import Judged
 
@@ -54,7 +56,6 @@ def _session(options: argparse.Namespace) -> tuple[list[Claim], Profile, Evidenc
     from suite import profile  # noqa: PLC0415
     from suite.assess import Evidence  # noqa: PLC0415
     from suite.evidence.runtime import resolve_device  # noqa: PLC0415
-    from suite.evidence.store import Store  # noqa: PLC0415
 
     released = tuple(Path(folder) for folder in options.released or ())
     for folder in released:
@@ -67,8 +68,33 @@ def _session(options: argparse.Namespace) -> tuple[list[Claim], Profile, Evidenc
     for name, default in (("device", DEVICE), ("evidence", evidence_folder())):
         if getattr(options, name) != default:
             chosen = chosen.asked_with(f"--{name}", getattr(options, name))
+    for option, name in (("--with", "bundles"), ("--prefer", "preferred")):
+        for file in getattr(options, name, None) or ():
+            chosen = chosen.asked_with(option, file)
     chosen = replace(chosen, device=resolve_device(options.device))
-    return _selected(options), chosen, Evidence(chosen, Store(Path(options.evidence)))
+    return _selected(options), chosen, Evidence(chosen, _store(options))
+
+
+def _store(options: argparse.Namespace) -> Store:
+    """The evidence; with bundles, those as well."""
+    from suite.evidence.store import Store  # noqa: PLC0415
+
+    root = Path(options.evidence)
+    if not (getattr(options, "bundles", None) or getattr(options, "preferred", None)):
+        return Store(root)
+    from suite.evidence.bundles.bundle import open_bundle  # noqa: PLC0415
+    from suite.evidence.bundles.lent import Lent  # noqa: PLC0415
+
+    opened = [[open_bundle(Path(file), root) for file in files or ()] for files in (options.bundles, options.preferred)]
+    options.lender = Lent(root, *opened)
+    return cast("Store", options.lender)
+
+
+def _say_whose(options: argparse.Namespace) -> None:
+    """Name the bundles whose cells a command used; nothing where there are none."""
+    lender = getattr(options, "lender", None)
+    for text in lender.lent() if lender is not None else ():
+        _say(text)
 
 
 def _images(given: str) -> str:
@@ -124,6 +150,7 @@ def _show(assessments: list[Assessment], evidence: Evidence, options: argparse.N
 
 
 def _claims(options: argparse.Namespace) -> int:
+    from suite.evidence.store import Store  # noqa: PLC0415
     from suite.run.execute import Outcome  # noqa: PLC0415
     from suite.run.plan import CachePolicy, measured_costs, plan, seconds_left  # noqa: PLC0415
     from suite.run.pool import run  # noqa: PLC0415
@@ -143,7 +170,7 @@ def _claims(options: argparse.Namespace) -> int:
     with Progress(made, errors, workers=workers) as progress:
         outcomes = run(
             made,
-            evidence.store,
+            Store(evidence.store.root),  # what is lent is read only when it is judged
             device=profile.device,
             workers=workers,
             threads=options.threads,
@@ -255,7 +282,7 @@ def _what_if(options: argparse.Namespace) -> int:
     from suite.show.explain import what_if  # noqa: PLC0415
 
     claims, _, evidence = _session(options)
-    what_if(claims, evidence, _console(), margin=options.margin, seeds=options.n)
+    what_if(claims, evidence, _console(), margin=options.margin, seeds=options.foreseen)
     return OK
 
 
@@ -334,6 +361,35 @@ def _table(options: argparse.Namespace) -> int:
     return OK
 
 
+def _bundle(options: argparse.Namespace) -> int:
+    from suite.evidence.bundles.archive import require_name  # noqa: PLC0415
+    from suite.evidence.bundles.pack import pack  # noqa: PLC0415
+    from suite.run.plan import plan  # noqa: PLC0415
+
+    path = Path(options.file)
+    require_name(path)
+    claims, profile, evidence = _session(options)
+    made = plan(claims, profile, evidence.store)
+    done = [step.cell.key for step in made.steps if step.state.word == "done"]
+    packed = pack(path, evidence.store, done, [profile], _portable(options, profile))
+    print(
+        f"{path}: {packed.cells} cells, {packed.size / 2**20:.1f} MiB, without {packed.left_out / 2**20:.1f} MiB of "
+        f"weights; judged elsewhere with: python -m suite judge --profile {profile.name} --with {path.name}"
+    )
+    if len(done) < len(made.steps):
+        _say(f"{len(made.steps) - len(done)} cells that the profile asks for are not finished, so not packed")
+    return OK
+
+
+def _portable(options: argparse.Namespace, profile: Profile) -> str:
+    """The command that computes the packed cells from nothing, without the names of this machine's folders."""
+    asked = [word for text in options.only or () for word in ("-k", text)]
+    given = ["--profile", Path(options.profile).name]
+    given += ["--seeds", str(options.seeds)] if options.seeds is not None else []
+    given += ["--device", profile.device] if profile.device != "cpu" else []
+    return shlex.join(("python", "-m", "suite", "claims", *asked, *given))
+
+
 def _record(options: argparse.Namespace) -> int:
     from suite.assess import assess  # noqa: PLC0415
     from suite.show.recorded import record  # noqa: PLC0415
@@ -360,6 +416,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "table": _table,
     "report": _report,
     "noise": _noise,
+    "bundle": _bundle,
 }
 
 
@@ -373,6 +430,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = parse(arguments)
         status = COMMANDS[options.command](options)
+        _say_whose(options)
         sys.stdout.flush()
     except SuiteError as error:
         _say(str(error))

@@ -58,12 +58,11 @@ def _stored() -> _Parser:
     return group
 
 
-def _session() -> _Parser:
+def _scaled() -> _Parser:
     group = _Parser(add_help=False, parents=[_chosen(), _stored()])
     group.add_argument(
         "--profile", default="desk", metavar="NAME", help="scale, by name or as a .toml file (default: desk)"
     )
-    group.add_argument("--seeds", type=_positive, metavar="N", help="use N seeds instead of the profile's own")
     group.add_argument("--device", default=DEVICE, help=f"auto, cpu or cuda (default: {DEVICE})")
     group.add_argument(
         "--released", action="append", metavar="DIR", help="an author's repository as cloned (repeatable)"
@@ -73,6 +72,31 @@ def _session() -> _Parser:
     )
     group.add_argument(
         "--weights", action="append", metavar="NAME=FILE", help="a weights file of a profile's network (repeatable)"
+    )
+    return group
+
+
+def _session() -> _Parser:
+    group = _Parser(add_help=False, parents=[_scaled()])
+    group.add_argument("--seeds", type=_positive, metavar="N", help="use N seeds instead of the profile's own")
+    return group
+
+
+def _lent() -> _Parser:
+    group = _Parser(add_help=False)
+    group.add_argument(
+        "--with",
+        dest="bundles",
+        action="append",
+        metavar="BUNDLE",
+        help="use somebody's runs where ours are missing: a file that 'bundle' wrote (repeatable)",
+    )
+    group.add_argument(
+        "--prefer",
+        dest="preferred",
+        action="append",
+        metavar="BUNDLE",
+        help="the same, and rather than ours (repeatable)",
     )
     return group
 
@@ -108,25 +132,32 @@ def _parser() -> _Parser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    session, shown = _session(), _shown()
+    session, lent, shown = _session(), _lent(), _shown()
 
     def command(name: str, text: str, *parents: _Parser) -> _Parser:
         return commands.add_parser(name, parents=parents, help=text, description=f"{text[0].upper()}{text[1:]}.")
 
-    _computing(command("claims", "compute what is missing, judge, show", session, shown))
-    command("judge", "judge existing evidence; compute nothing", session, shown)
+    _computing(command("claims", "compute what is missing, judge, show", session, lent, shown))
+    command("judge", "judge existing evidence; compute nothing", session, lent, shown)
     command("list", "print the claims and their criteria", _chosen())
-    command("status", "print what is computed, missing, failed or damaged, and why", session)
+    command("status", "print what is computed, missing, failed or damaged, and why", session, lent)
     command("record", "add what was measured to the log of recorded values", session)
 
-    explain = command("explain", "say why this verdict, and what would change it", session)
+    explain = command("explain", "say why this verdict, and what would change it", session, lent)
     explain.add_argument("claim", metavar="CLAIM", help="a claim's name, or part of it")
-    what_if = command("what-if", "judge again with another margin or more seeds", session)
+    what_if = command("what-if", "judge again with another margin or more seeds", _scaled(), lent)
     what_if.add_argument("claim", metavar="CLAIM", help="a claim's name, or part of it")
     what_if.add_argument(
         "--margin", type=float, metavar="X", help="widen every region by X, in its own unit; below 0 narrows"
     )
-    what_if.add_argument("--n", type=_positive, metavar="N", help="as if there were N seeds of this mean and spread")
+    what_if.add_argument(
+        "--seeds",
+        dest="foreseen",
+        type=_positive,
+        metavar="N",
+        help="as if there were N seeds of this mean and spread",
+    )
+    what_if.set_defaults(seeds=None)
 
     collect = command("gc", "delete cells that no profile asks for any more", _stored())
     collect.add_argument(
@@ -137,13 +168,15 @@ def _parser() -> _Parser:
     goldens.add_argument(
         "folder", nargs="?", metavar="DIR", default="tests/golden", help=".npz files (default: tests/golden)"
     )
-    sync = command("sync", "bring the MLflow store up to date with the evidence", session)
+    sync = command("sync", "bring the MLflow store up to date with the evidence", session, lent)
     sync.add_argument("--rebuild", action="store_true", help="build it anew")
-    ui = command("ui", "start the MLflow UI on the evidence", session)
+    ui = command("ui", "start the MLflow UI on the evidence", session, lent)
     ui.add_argument("--port", type=int, default=5000, metavar="N", help="port on this machine (default: 5000)")
-    command("report", "write the report page from existing evidence", session)
-    command("noise", "print how far seeds scatter, and what differences could be resolved", session)
-    table = command("table", "print the verdicts as a Markdown table", session)
+    command("report", "write the report page from existing evidence", session, lent)
+    command("noise", "print how far seeds scatter, and what differences could be resolved", session, lent)
+    table = command("table", "print the verdicts as a Markdown table", session, lent)
+    bundle = command("bundle", "pack the evidence into one small file, for others to judge from", session)
+    bundle.add_argument("file", metavar="FILE", help="a name that ends in .tar.gz or .zip")
     table.add_argument("--into", metavar="FILE", help="replace the table in this file instead")
     return parser
 

@@ -118,6 +118,9 @@ class Result:
         environment: versions, device, commit, machine.
         seconds: how long it took.
         origin: empty for our own cells, else the bundle it came from.
+        differs: in what it differs from the cell that was asked for, where it answers the same question computed
+            by other code or with another runtime; empty if in nothing.
+        seed: the seed of its generators.
     """
 
     key: str
@@ -127,3 +130,16 @@ class Result:
     environment: Mapping[str, Any]
     seconds: float
     origin: str = ""
+    differs: str = ""
+    seed: int = 0
+
+    @property
+    def lender(self) -> str:
+        """The bundle's file name and what is different there, for a table; empty for our own."""
+        name = self.origin.partition(", sha256 ")[0]
+        return f"{name}; {self.differs}" if self.differs else name
+
+    @property
+    def source(self) -> str:
+        """Whose it is and what is different there, in words; empty for our own."""
+        return f"{self.origin}; {self.differs}" if self.differs else self.origin

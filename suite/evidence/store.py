@@ -47,11 +47,15 @@ class Failed(SuiteError):
 
 @dataclass(frozen=True)
 class State:
-    """What is on disk for a key: ``missing``, ``partial``, ``done``, ``failed`` or ``damaged``."""
+    """What is on disk for a key: ``missing``, ``partial``, ``done``, ``failed`` or ``damaged``.
+
+    ``origin`` names the bundle that a cell of somebody else came from; it is empty for our own.
+    """
 
     word: str
     detail: str = ""
     seconds: float = 0.0
+    origin: str = ""
 
 
 class Store:
@@ -71,8 +75,9 @@ class Store:
 
     # ------------------------------------------------------------------ reading
 
-    def state(self, key: str) -> State:
-        """What is on disk for a key, verified."""
+    def state(self, cell: Cell | str) -> State:
+        """What is on disk for a cell or its key, verified."""
+        key = cell if isinstance(cell, str) else cell.key
         if not os.path.lexists(self.folder(key)):
             left = self._partial(key).is_dir()
             return State("partial", "left unfinished; it resumes when run again") if left else State("missing")
@@ -123,6 +128,7 @@ class Store:
             metrics=[json.loads(line) for line in (folder / METRICS).read_text(encoding="utf-8").splitlines()],
             environment=record["environment"],
             seconds=seal["seconds"],
+            seed=record["seed"],
         )
 
     def keys(self) -> list[str]:

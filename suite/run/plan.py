@@ -104,11 +104,15 @@ def plan(
             continue
         for cell in cells:
             if cell.key not in steps:
-                steps[cell.key] = Step(cell, store.state(cell.key))
+                steps[cell.key] = Step(cell, store.state(cell))
             steps[cell.key].feeds.add(name)
     for step in steps.values():
         missing = step.state.word != "done"
         step.run = cache is CachePolicy.ALWAYS or (cache is CachePolicy.ONLY_MISSING and missing)
+    for step in reversed(steps.values()):  # what is lent has no weights, so no cell can be computed from it
+        if step.run:
+            for need in step.cell.needs.values():
+                steps[need.key].run |= bool(steps[need.key].state.origin)
     return Plan(tuple(steps.values()), tuple(dict.fromkeys(impossible)))
 
 

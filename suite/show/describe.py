@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from suite.judge import Sampling
 from suite.run.progress import duration
-from suite.show.numbers import interval_text, number, plural, with_unit
+from suite.show.numbers import interval_text, number, plural, ranges, with_unit
 from suite.show.runs import seconds_per_seed
 
 if TYPE_CHECKING:
@@ -88,6 +88,27 @@ def outlook(assessment: Assessment) -> str:
         return text
     seconds = seconds_per_seed(assessment)
     return f"{text}, {duration(more * seconds)} of computing" if seconds else text
+
+
+def origin(assessment: Assessment) -> str:
+    """Whose runs a verdict stands on, where any are somebody else's: which seeds are whose, and what differs there."""
+    seeds: dict[str, set[int]] = {}
+    for result in assessment.cells:
+        seeds.setdefault(result.source, set()).add(result.seed)
+    if not any(seeds):
+        return ""
+    if len(seeds) == 1:
+        return f"all its runs are from {next(iter(seeds))}"
+    parts = [f"{_seeds(found)} {f'from {source}' if source else 'ours'}" for source, found in seeds.items()]
+    text = f"its runs are of different origin: {'; '.join(parts)}"
+    mixed = {seed for found in seeds.values() for seed in found if sum(seed in one for one in seeds.values()) > 1}
+    if mixed:
+        text += f"; {_seeds(mixed)}: mixed, so what is compared there was not computed together"
+    return text
+
+
+def _seeds(seeds: set[int]) -> str:
+    return f"{'seed' if len(seeds) == 1 else 'seeds'} {ranges(seeds)}"
 
 
 def remedy(assessment: Assessment) -> str:

@@ -139,7 +139,10 @@ def _stands_on(assessment: Assessment, known: Mapping[str, Run]) -> list[str]:
     seeds: dict[str, set[int]] = {}
     for run in reached(assessment.cells, known).values():
         seeds.setdefault(run.group, set()).add(run.seed)
-    return [f"{group}, seed{'s' if len(found) > 1 else ''} {ranges(found)}" for group, found in seeds.items()]
+    whose = describe.origin(assessment)
+    return ([whose] if whose else []) + [
+        f"{group}, seed{'s' if len(found) > 1 else ''} {ranges(found)}" for group, found in seeds.items()
+    ]
 
 
 def _larger(assessment: Assessment) -> str:
@@ -173,7 +176,7 @@ def _runs_table(stood_on: Iterable[Run]) -> Table:
     for column in ("run", "time", "cell"):
         table.add_column(column, overflow="fold")
     for run in stood_on:
-        origin = f" from {run.result.origin}" if run.result.origin else ""
+        origin = f" from {run.result.lender}" if run.result.lender else ""
         table.add_row(Text(run.label + origin), Text(duration(run.result.seconds)), Text(run.key))
     return table
 

@@ -59,6 +59,10 @@ def as_markdown(assessments: Sequence[Assessment]) -> str:
 def _footnotes(assessments: Sequence[Assessment]) -> list[str]:
     today = datetime.now(UTC).date().isoformat()
     lines = []
+    sources: dict[str, dict[str, None]] = {}
+    for assessment in assessments:
+        found = sources.setdefault(assessment.profile.name, {})
+        found.update({result.source: None for result in assessment.cells if result.source})
     for profile in {assessment.profile.name: assessment.profile for assessment in assessments}.values():
         differs = "; ".join(f"{entry.what}: {entry.ours}, not {entry.paper}" for entry in profile.deviations)
         parts = [
@@ -67,6 +71,7 @@ def _footnotes(assessments: Sequence[Assessment]) -> list[str]:
             f"commit {commit()[:12]}",
             today,
             *([f"changed: {', '.join(profile.modified)}"] if profile.modified else []),
+            *(f"with runs from {source}" for source in sources[profile.name]),
             *([f"differs from the papers in {differs}"] if differs else []),
         ]
         lines.append(f"{', '.join(parts)}.")

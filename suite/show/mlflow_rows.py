@@ -172,7 +172,7 @@ def _cell_tags(run: Run, profile: str, scope: str) -> dict[str, str]:
         "recipe": "" if recipe is None else digest(recipe)[:8],
         "device": str(environment.get("gpu", environment.get("device", ""))),
         "commit": str(environment.get("commit", "")),
-        "origin": run.result.origin,
+        "origin": run.result.source,
     }
     return {name: value for name, value in tags.items() if value}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from suite.errors import SuiteError
@@ -91,7 +91,7 @@ def runs(results: Iterable[Result]) -> dict[str, Run]:
         store = stores.setdefault(result.folder.parents[1], Store(result.folder.parents[1]))
         for key in run.needs:
             try:
-                add(store.read(key))
+                add(replace(store.read(key), origin=result.origin, differs=result.differs))
             except SuiteError:
                 continue
         found[run.key] = run

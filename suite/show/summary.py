@@ -18,7 +18,8 @@ Schema 1. At the top: ``schema``, ``date`` (ISO 8601, UTC), ``commit``, ``machin
 ``expected``         the registered verdict: ``verdict, because, since``, or null
 ``departs``          whether the verdict differs from the registered one
 ``command``          what computes and judges it from nothing
-``cells``            what it stands on: ``key, seconds, origin, commit, libraries, device`` of each
+``origin``           whose runs it stands on, where any came in a bundle; empty if all are our own
+``cells``            what it stands on: ``key, seed, seconds, origin, differs, commit, libraries, device`` of each
 ===================  ===========================================================================
 
 Numbers that JSON does not know (infinite, not a number) are null; keys are never left out.
@@ -33,6 +34,7 @@ from typing import TYPE_CHECKING, Any
 
 from suite.assess import tally
 from suite.evidence.runtime import commit, environment
+from suite.show import describe
 from suite.show.files import replace_text
 from suite.show.markdown import as_markdown, update_readme
 from suite.show.numbers import finite
@@ -109,6 +111,7 @@ def criterion_json(assessment: Assessment) -> dict[str, Any]:
         "expected": _expected(assessment),
         "departs": assessment.departs,
         "command": assessment.command,
+        "origin": describe.origin(assessment),
         "cells": [_cell(result) for result in assessment.cells],
     }
 
@@ -170,8 +173,10 @@ def _expected(assessment: Assessment) -> dict[str, str] | None:
 def _cell(result: Result) -> dict[str, Any]:
     return {
         "key": result.key,
+        "seed": result.seed,
         "seconds": result.seconds,
         "origin": result.origin,
+        "differs": result.differs,
         "commit": result.environment.get("commit"),
         "libraries": result.environment.get("libraries"),
         "device": result.environment.get("gpu", result.environment.get("device")),

@@ -160,6 +160,14 @@ def _remarks(group: Sequence[Assessment]) -> list[str]:
         for assessment in group
         if assessment.verdict is Verdict.ERROR
     ]
+    origins: dict[str, list[str]] = {}
+    for assessment in group:
+        origins.setdefault(describe.origin(assessment), []).append(assessment.criterion.key)
+    remarks += [
+        f"{', '.join(names) if len(origins) > 1 else 'every criterion'}: {origin}"
+        for origin, names in origins.items()
+        if origin
+    ]
     own = dict.fromkeys(deviation.what for a in group for deviation in (*a.claim.deviations, *a.criterion.deviations))
     if own:
         remarks.append(

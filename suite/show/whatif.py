@@ -113,9 +113,9 @@ def what_if_claim(claim: Claim, evidence: Evidence, *, margin: float | None = No
         SuiteError: neither is given, or a value is impossible; the message says which are not.
     """
     if margin is None and seeds is None:
-        raise SuiteError("give --margin, --n or both: what should be different?")
+        raise SuiteError("give --margin, --seeds or both: what should be different?")
     if seeds is not None and seeds < 2:
-        raise SuiteError(f"--n {seeds}: one seed shows no spread, give at least 2")
+        raise SuiteError(f"--seeds {seeds}: one seed shows no spread, give at least 2")
     changes, criteria = [], claim.criteria
     if margin is not None:
         criteria = tuple(_widened(criterion, margin) for criterion in criteria)

@@ -406,3 +406,72 @@ def test_whoever_has_read_enough_may_leave(tmp_path):
     os.close(reader)
     _, complaints = child.communicate(timeout=60)
     assert (child.returncode, complaints) == (0, b"")
+
+
+# -------------------------------------------------------------------------------------------------- bundles
+
+
+def test_somebody_else_judges_from_a_bundle_without_computing(run, monkeypatch):
+    run("claims")
+    status, out, err = run("bundle", "desk.tar.gz")
+    assert (status, err) == (OK, [])
+    assert out[0].startswith("desk.tar.gz: 8 cells, ")
+    monkeypatch.setattr(execute_module, "_compute", lambda *_: pytest.fail("computed"))
+    monkeypatch.setenv("SUITE_EVIDENCE", "elsewhere")
+    for command in ("judge", "claims", "table", "report", "status", "explain sound", "what-if sound --margin 0.1"):
+        status, out, err = run(*command.split(), "--with", "desk.tar.gz")
+        assert status == OK, (command, out, err)
+        assert err[-1].startswith("suite: 8 of 8 cells of profile toy are used, from desk.tar.gz, sha256 "), command
+    assert run("judge")[0] == NOT_OK
+    status, out, _ = run("judge", "--with", "desk.tar.gz", "--json")
+    entry = json.loads("\n".join(out))["criteria"][0]
+    assert entry["command"].endswith(" --with desk.tar.gz")
+    assert entry["origin"].startswith("all its runs are from desk.tar.gz, sha256 ")
+    assert {cell["origin"].partition(",")[0] for cell in entry["cells"]} == {"desk.tar.gz"}
+    assert sorted(path.name for path in (run.folder / "elsewhere").iterdir()) == [
+        "bundles",
+        "claims-toy.json",
+        "report",
+    ]
+
+
+def test_theirs_stand_beside_ours_or_before_them(run):
+    run("claims")
+    run("bundle", "desk.zip")
+    assert run("judge", "--with", "desk.zip")[2][-1].startswith("suite: desk.zip: none of its 8 cells ")
+    status, out, err = run("judge", "--prefer", "desk.zip")
+    assert (status, len(err)) == (OK, 1)
+    assert err[0].startswith("suite: 8 of 8 cells of profile toy are used, from desk.zip")
+    assert any("every criterion: all its runs are from desk.zip" in line for line in out)
+
+
+def test_a_bundle_of_half_the_work_says_so(run):
+    run("claims", "-k", "sound")
+    status, out, err = run("bundle", "desk.zip", claims=(SOUND, claim("more", criterion("more", reading("other")))))
+    assert status == OK
+    assert out[0].startswith("desk.zip: 8 cells, ")
+    assert err == ["suite: 4 cells that the profile asks for are not finished, so not packed"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("bundle", "desk.rar"), "desk.rar: name a bundle .tar.gz or .zip"),
+        (("bundle", "desk.zip"), "nothing to pack: no cell is finished; python -m suite claims --profile toy.toml"),
+        (("judge", "--with", "none.zip"), "none.zip: there is no such bundle"),
+        (("judge", "--with", "toy.toml"), "toy.toml is not read as a bundle: it is truncated or damaged"),
+        (("record", "--with", "none.zip"), "unrecognized arguments: --with none.zip"),
+    ],
+)
+def test_faults_of_bundles_are_one_line(run, arguments, words):
+    require_one_line(run(*arguments), words)
+
+
+def test_what_if_foresees_seeds_without_asking_for_them(run):
+    run("claims")
+    status, out, _ = run("what-if", "sound", "--seeds", "40")
+    assert status == OK
+    assert any("what if 40 seeds of the present mean and spread?" in line for line in out)
+    require_one_line(run("what-if", "sound", "--seeds", "1"), "--seeds 1: one seed shows no spread, give at least 2")
+    require_one_line(run("what-if", "sound"), "give --margin, --seeds or both")
+    require_one_line(run("what-if", "sound", "--n", "4"), "unrecognized arguments: --n 4")

@@ -197,6 +197,9 @@ def _provenance(item: Item) -> Markup:
         ),
         *[("Computed", text) for text in environments(item)],
     ]
+    whose = describe.origin(assessment)
+    if whose:
+        facts.insert(0, ("Origin", whose))
     if notes:
         facts.insert(0, ("Note", notes))
     return join([_list(facts), _runs(item)])
@@ -227,7 +230,7 @@ def _runs(item: Item) -> Markup | None:
         return None
     rows = [
         (
-            f"{run.label or run.study}{f' from {run.result.origin}' if run.result.origin else ''}",
+            f"{run.label or run.study}{f' from {run.result.lender}' if run.result.lender else ''}",
             duration(run.result.seconds),
             tag("code", run.key),
         )

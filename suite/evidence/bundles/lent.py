@@ -1,0 +1,131 @@
+"""Our own cells, and where they are missing those of bundles; every borrowed result says where it comes from.
+
+Which cell answers, in this order:
+
+1. a bundle that is preferred (``--prefer``), in the order given: the same cell, else the same question;
+2. our own cell, if there is any: one that failed or is damaged stays visible and is not replaced;
+3. a bundle (``--with``), in the order given: the same cell from any of them, else the same question.
+
+The same cell has the same key: recipe, data, seed, code and runtime agree. The same question was asked with other
+code or another runtime; :attr:`suite.evidence.cell.Result.differs` says with which.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from suite.evidence.cell import Cell, Result
+from suite.evidence.draft import RECORD
+from suite.evidence.store import Damaged, State, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from suite.evidence.bundles.bundle import Bundle
+
+
+class Lent(Store):
+    """A store that looks into bundles as well; what is written goes to our own cells alone."""
+
+    def __init__(self, root: Path, bundles: Sequence[Bundle] = (), preferred: Sequence[Bundle] = ()) -> None:
+        """Open the store at ``root`` with bundles that fill its gaps, and others that go before it."""
+        super().__init__(root)
+        self._bundles, self._preferred = tuple(bundles), tuple(preferred)
+        self._borrowed: dict[str, Result] = {}
+        self._used: dict[str, dict[str, str]] = {}
+
+    def _lender(self, cell: Cell | str) -> tuple[Bundle, str] | None:
+        """Which bundle answers, and under which key; None where our own cell, or none at all, does."""
+        for bundle in self._preferred:
+            for key in _keys(bundle, cell):
+                return bundle, key
+        own = cell if isinstance(cell, str) else cell.key
+        if os.path.lexists(self.folder(own)):
+            return None
+        found = [(bundle, key) for bundle in self._bundles for key in _keys(bundle, cell)]
+        return next((one for one in found if one[1] == own), found[0] if found else None)
+
+    def state(self, cell: Cell | str) -> State:
+        """What there is for a cell, ours or somebody's."""
+        lender = self._lender(cell)
+        if lender is None:
+            return super().state(cell)
+        there = lender[0].store.state(lender[1])
+        self._note(*lender, cell)
+        return replace(there, origin=lender[0].origin)
+
+    def read(self, cell: Cell | str) -> Result:
+        """A finished cell, ours or somebody's; raises as :meth:`suite.evidence.store.Store.read` does."""
+        own = cell if isinstance(cell, str) else cell.key
+        if own not in self._borrowed:
+            lender = self._lender(cell)
+            if lender is None:
+                return super().read(cell)
+            self._borrowed[own] = self._borrow(*lender, cell)
+        return self._borrowed[own]
+
+    def _borrow(self, bundle: Bundle, key: str, cell: Cell | str) -> Result:
+        try:
+            result = bundle.store.read(key)
+        except Damaged:
+            raise Damaged(
+                f"{bundle.name} was changed where it is unpacked: delete {bundle.store.root}, and it is unpacked anew"
+            ) from None
+        return replace(result, origin=bundle.origin, differs=self._note(bundle, key, cell))
+
+    def _note(self, bundle: Bundle, key: str, cell: Cell | str) -> str:
+        """Remember that a cell was used, and say in what it differs from ours."""
+        record = json.loads((bundle.store.folder(key) / RECORD).read_text(encoding="utf-8"))
+        different = "" if isinstance(cell, str) else differences(record, cell)
+        return self._used.setdefault(bundle.digest, {}).setdefault(key, different)
+
+    def lent(self) -> list[str]:
+        """One line a bundle: how many of its cells were used, and in what they differ from ours."""
+        return [_told(bundle, self._used.get(bundle.digest, {})) for bundle in (*self._preferred, *self._bundles)]
+
+
+def _keys(bundle: Bundle, cell: Cell | str) -> Iterator[str]:
+    """Keys under which a bundle answers, the same cell before the same question."""
+    own = cell if isinstance(cell, str) else cell.key
+    if own in bundle.manifest["cells"]:
+        yield own
+    elif isinstance(cell, Cell) and cell.question in bundle.keys:
+        yield bundle.keys[cell.question]
+
+
+def _told(bundle: Bundle, used: Mapping[str, str]) -> str:
+    if not used:
+        return f"{bundle.name}: none of its {bundle.holds} is used: ours are there, or it answers other questions"
+    counts = Counter(used.values())
+    there = [f"{count} {words}" for words, count in counts.items() if words]
+    text = f"{len(used)} of {bundle.holds} are used, from {bundle.origin}"
+    return f"{text}; {'; '.join(there)}" if there else text
+
+
+def differences(theirs: Mapping[str, Any], cell: Cell) -> str:
+    """In what a cell that answers the same question differs from ours, in words; empty if in nothing.
+
+    Args:
+        theirs: identity of the cell that is lent.
+        cell: what we would compute.
+    """
+    ours = cell.identity
+    same = theirs["code"] == ours["code"]
+    found = [] if same else [f"computed by other code ({theirs['code']}, here {ours['code']})"]
+    found += [
+        f"{name} {theirs['runtime'].get(name, 'absent')}, here {ours['runtime'].get(name, 'absent')}"
+        for name in _ordered(ours["runtime"], theirs["runtime"])
+        if theirs["runtime"].get(name) != ours["runtime"].get(name)
+    ]
+    if not found and theirs["needs"] != ours["needs"]:
+        found = ["made from cells of other code or another runtime"]
+    return "; ".join(found)
+
+
+def _ordered(*mappings: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(name for mapping in mappings for name in mapping))
