@@ -18,8 +18,8 @@ def estimate(observed: Observed, rng: np.random.Generator) -> Estimate:
         rng: Source of the bootstrap's draws; untouched by other samplings.
 
     Returns:
-        Student t for runs, bootstrap or half-samples for images, bounds for exact values, the normal law for a stated error.
-        One run, or fewer images than can be resampled, gives an estimate without an interval.
+        Student t for runs, bootstrap or half-samples for images, bounds for exact values, the normal law for a stated
+        error. One run, or fewer images than can be resampled, gives an estimate without an interval.
 
     Raises:
         ValueError: If there is no value or one is not finite.
