@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from suite.run.plan import Plan
 
+    _Running = tuple[str, tuple[float, str]]  # key, share done, what it says
+
 MINUTE = 60.0
 _WHY = {
     Outcome.FAILED: "python -m suite status tells why",
@@ -24,6 +26,8 @@ _WHY = {
 }
 _BAD = (Outcome.FAILED, Outcome.KILLED, Outcome.BLOCKED)
 _BAR = 20  # characters
+_NAMED = 2  # running cells that a line names: a block holds dozens
+_AROUND = 3  # rows of a screen besides the running cells: the title, the number of the others, the cursor
 
 
 def duration(seconds: float) -> str:
@@ -95,7 +99,7 @@ class Progress:
             self._last_line = now
             self.say(self._line())
 
-    def _now(self) -> list[tuple[str, tuple[float, str]]]:
+    def _now(self) -> list[_Running]:
         return list(self._running.items())  # a copy: the live display is drawn by a thread of its own
 
     def _done_weight(self) -> float:
@@ -108,17 +112,27 @@ class Progress:
         left = f", about {duration(elapsed * (total - done) / done)} left" if 0 < done < total else ""
         bad = sum(outcome in _BAD for outcome in list(self._outcomes.values()))
         failed = f", {bad} failed" if bad else ""
-        now = "; ".join(f"{self._labels[key]}: {text}" for key, (_, text) in self._now())
+        shown, others = _first(self._now(), _NAMED)
+        now = "; ".join([*(f"{self._labels[key]}: {text}" for key, (_, text) in shown), *others])
         head = f"{len(self._outcomes)}/{len(self._labels)} cells{failed}, {duration(elapsed)}{left}"
         return head + (f" | {now}" if now else "")
 
     def _table(self) -> Table:
         title = Text(self._line().partition(" | ")[0])
         table = Table(title=title, title_justify="left", box=None, show_header=False)
-        for key, (share, text) in self._now():
+        shown, others = _first(self._now(), max(1, self._console.height - _AROUND))
+        for key, (share, text) in shown:
             bar = "█" * round(share * _BAR)
             table.add_row(Text(self._labels[key]), f"{bar:<{_BAR}}", f"{share:4.0%}", Text(text))
+        for text in others:
+            table.add_row(Text(text))
         return table
+
+
+def _first(items: list[_Running], most: int) -> tuple[list[_Running], list[str]]:
+    """The first few, and how many more there are in words, if there are."""
+    more = len(items) - most
+    return items[:most], [f"and {more} more"] if more > 0 else []
 
 
 def _count(number: int, noun: str) -> str:

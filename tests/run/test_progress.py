@@ -59,6 +59,36 @@ def test_where_nobody_watches_there_is_a_line_a_minute_with_the_time_left(tmp_pa
     ]
 
 
+BLOCK = tuple(f"student {n}" for n in range(30))
+
+
+def test_a_line_names_two_of_a_block_and_counts_the_others(tmp_path, clock):
+    progress, keys, out = start(tmp_path, labels=BLOCK, weights=(1.0,) * 30)
+    with progress:
+        for key in keys[:3]:
+            progress.start(key)
+        clock.now += 60
+        progress.tick()
+        progress.done(keys[0], Outcome.DONE)
+        clock.now += 60
+        progress.tick()
+    lines = [line.partition(" | ")[2] for line in out.getvalue().splitlines()]
+    assert lines[1] == "student 0: starting; student 1: starting; and 1 more"
+    assert lines[2] == "student 1: starting; student 2: starting"
+
+
+def test_the_live_table_fits_on_the_screen(tmp_path, clock):
+    progress, keys, _ = start(tmp_path, terminal=True, labels=BLOCK, weights=(1.0,) * 30)
+    progress._console.size = (120, 12)
+    for key in keys:
+        progress.start(key)
+    console = Console(file=io.StringIO(), width=120)
+    console.print(progress._table())
+    lines = console.file.getvalue().splitlines()
+    assert len(lines) == 11  # a title and one row of twelve is left to the cursor
+    assert lines[-1].split() == ["and", "21", "more"]
+
+
 def test_before_any_progress_nothing_is_foretold(tmp_path, clock):
     progress, (one, _), out = start(tmp_path)
     with progress:
