@@ -152,8 +152,8 @@ def _show(assessments: list[Assessment], evidence: Evidence, options: argparse.N
 def _claims(options: argparse.Namespace) -> int:
     from suite.evidence.store import Store  # noqa: PLC0415
     from suite.run.execute import Outcome  # noqa: PLC0415
+    from suite.run.executors import Work, here, run  # noqa: PLC0415
     from suite.run.plan import CachePolicy, measured_costs, plan, seconds_left  # noqa: PLC0415
-    from suite.run.pool import run  # noqa: PLC0415
     from suite.run.progress import Progress  # noqa: PLC0415
 
     console, errors = _console(), _console(stderr=True)
@@ -168,15 +168,9 @@ def _claims(options: argparse.Namespace) -> int:
         print_plan(made, profile, estimate, console)
         return OK
     with Progress(made, errors, workers=workers) as progress:
-        outcomes = run(
-            made,
-            Store(evidence.store.root),  # what is lent is read only when it is judged
-            device=profile.device,
-            workers=workers,
-            threads=options.threads,
-            progress=progress,
-            again=policy is CachePolicy.ALWAYS,
-        )
+        lone = Store(evidence.store.root)  # what is lent is read only when it is judged
+        work = Work(lone, profile.device, options.threads, again=policy is CachePolicy.ALWAYS)
+        outcomes = run(made, here(work, made, workers), progress)
     sessions = _sessions(options, claims, evidence)
     assessments = [assessment for session in sessions for assessment in session.assessments]
     status = _show(assessments, evidence, options, console)

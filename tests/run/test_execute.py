@@ -215,7 +215,7 @@ def test_threads_are_limited_where_a_study_brought_torch_and_nowhere_else(store,
 
 
 def test_running_cells_needs_no_torch():
-    code = "import sys; import suite.run.pool, suite.run.progress; sys.exit('torch' in sys.modules)"
+    code = "import sys; import suite.run.executors.local, suite.run.progress; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -1,4 +1,4 @@
-"""Run a plan: in this process, or in worker processes that may die without taking anything with them."""
+"""Compute in worker processes on this machine, which may die without taking anything with them."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 from suite.evidence.disk import Unwritable
 from suite.evidence.store import Store
 from suite.run.execute import Outcome, execute
-from suite.run.queue import Job, Queue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from multiprocessing.process import BaseProcess
     from pathlib import Path
 
-    from suite.run.plan import Plan
+    from suite.run.executors import Work
     from suite.run.progress import Progress
+    from suite.run.queue import Job, Queue
 
 
 def _end_with_parent() -> None:
@@ -71,11 +71,11 @@ def _deaf_to_interrupts() -> Iterator[None]:
 class _Worker:
     """One process and the job it holds."""
 
-    def __init__(self, store: Store, device: str, threads: int, again: bool) -> None:
+    def __init__(self, work: Work) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process: BaseProcess = context.Process(
-            target=_serve, args=(theirs, store.root, device, threads, again), daemon=True
+            target=_serve, args=(theirs, work.store.root, work.device, work.threads, work.again), daemon=True
         )
         with _deaf_to_interrupts():
             self.process.start()
@@ -94,63 +94,31 @@ class _Worker:
         self.connection.close()
 
 
-def run(
-    plan: Plan,
-    store: Store,
-    *,
-    device: str,
-    workers: int,
-    threads: int,
-    progress: Progress,
-    again: bool = False,
-) -> dict[str, Outcome]:
-    """Compute the plan's missing cells; Ctrl-C keeps everything that is finished.
+class Local:
+    """The :class:`suite.run.executors.Executor` of several processes on this machine."""
 
-    Args:
-        plan: what to compute.
-        store: where results go.
-        device: ``cpu`` or ``cuda``.
-        workers: processes, at least 1; 1 computes in this process.
-        threads: torch's threads in each of them.
-        progress: told what runs and how far it is.
-        again: compute cells that are done, too.
+    def __init__(self, work: Work, workers: int) -> None:
+        """Nothing starts before :meth:`run`, and never more processes than jobs."""
+        self._work = work
+        self._count = workers
 
-    Returns:
-        the outcome of every cell of the plan that was to run.
-
-    Raises:
-        Unwritable: the disk is full or not ours to write to; what is finished is kept.
-        SuiteError: cells of the plan wait for one another.
-    """
-    queue = Queue(plan, progress)
-    count = min(workers, len(queue.waiting))
-    if count <= 1:
-        _inline(queue, store, device, threads, progress, again)
-    else:
-        _Pool(queue, store, device, threads, progress, again).run(count)
-    queue.require_empty()
-    return queue.outcomes
-
-
-def _inline(queue: Queue, store: Store, device: str, threads: int, progress: Progress, again: bool) -> None:
-    while (job := queue.next()) is not None:
-        outcomes = execute(store, job.cells, device=device, report=progress.update, threads=threads, again=again)
-        for key, outcome in outcomes.items():
-            queue.settle(key, outcome)
+    def run(self, queue: Queue, progress: Progress) -> None:
+        """Compute every job in some worker; a job whose worker died is lost, and no other."""
+        if queue.waiting:
+            _Pool(queue, self._work, progress).run(min(self._count, len(queue.waiting)))
 
 
 class _Pool:
     """Several workers and the queue they empty."""
 
-    def __init__(self, queue: Queue, store: Store, device: str, threads: int, progress: Progress, again: bool) -> None:
+    def __init__(self, queue: Queue, work: Work, progress: Progress) -> None:
         self._queue = queue
-        self._store = store
+        self._work = work
         self._progress = progress
-        self._options = device, threads, again
         self._workers: list[_Worker] = []
 
     def _start(self) -> _Worker:
-        return _Worker(self._store, *self._options)
+        return _Worker(self._work)
 
     def run(self, count: int) -> None:
         try:
@@ -196,7 +164,7 @@ class _Pool:
         worker.process.join()
         assert worker.job is not None
         for cell in worker.job.cells:
-            if self._store.state(cell.key).word == "done":
+            if self._work.store.state(cell.key).word == "done":
                 self._queue.settle(cell.key, Outcome.DONE)
                 continue
             self._progress.say(f"lost: {cell}: its process {_ended(worker.process.exitcode)}; run again to resume it")

@@ -18,9 +18,8 @@ from hypothesis import strategies as st
 from suite.errors import SuiteError
 from suite.evidence.disk import Unwritable
 from suite.evidence.store import Store
-from suite.run import pool
 from suite.run.execute import Outcome
-from suite.run.pool import run
+from suite.run.executors import Work, here, local, run
 from suite.run.queue import Job, Queue, jobs_of
 
 DONE, FAILED, BLOCKED = Outcome.DONE, Outcome.FAILED, Outcome.BLOCKED
@@ -35,7 +34,7 @@ def go(store, *cells, workers=1, again=False):
     """Outcomes in the order of the cells, and what was said."""
     plan = plan_of(store, *cells)
     progress = quiet(plan)
-    outcomes = run(plan, store, device="cpu", workers=workers, threads=1, progress=progress, again=again)
+    outcomes = run(plan, here(Work(store, "cpu", again=again), plan, workers), progress)
     assert not multiprocessing.active_children()
     return [outcomes[cell.key] for cell in cells], said(progress)
 
@@ -236,7 +235,7 @@ def test_a_worker_whose_parent_is_killed_ends_and_frees_its_cell(store, tmp_path
 def test_a_worker_nobody_listens_to_ends_without_blaming_its_cell(store, tmp_path):
     started, leave = tmp_path / "started", tmp_path / "go"
     cell = make("a", does="wait", started=str(started), go=str(leave))
-    worker = pool._Worker(store, "cpu", 1, again=False)
+    worker = local._Worker(Work(store, "cpu"))
     worker.give(Job((cell,)))
     wait_for(started)
     worker.connection.close()
@@ -262,6 +261,6 @@ def running(pid):
 
 
 def test_how_a_process_ended_is_said_in_words():
-    assert pool._ended(-11) == "was killed by SIGSEGV"
-    assert pool._ended(3) == "ended with code 3"
-    assert pool._ended(None) == "ended with code None"
+    assert local._ended(-11) == "was killed by SIGSEGV"
+    assert local._ended(3) == "ended with code 3"
+    assert local._ended(None) == "ended with code None"
