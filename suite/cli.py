@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from suite.errors import SuiteError
-from suite.options import DEVICE, evidence_folder, parse
+from suite.options import DEVICE, EXPORT, INLINE, LOCAL, SLURM, evidence_folder, parse
 
 if TYPE_CHECKING:
     import argparse
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from suite.claim import Claim
     from suite.evidence.store import Store
     from suite.profile import Profile
+    from suite.run.executors import Executor
+    from suite.run.executors.launch import Launch
+    from suite.run.plan import Plan
     from suite.show.page.item import Judged
 
 RECORDED = Path("claims") / "recorded.jsonl"
@@ -56,6 +59,7 @@ def _session(options: argparse.Namespace) -> tuple[list[Claim], Profile, Evidenc
     from suite import profile  # noqa: PLC0415
     from suite.assess import Evidence  # noqa: PLC0415
     from suite.evidence.runtime import resolve_device  # noqa: PLC0415
+    from suite.run.resources import device_of  # noqa: PLC0415
 
     released = tuple(Path(folder) for folder in options.released or ())
     for folder in released:
@@ -71,7 +75,8 @@ def _session(options: argparse.Namespace) -> tuple[list[Claim], Profile, Evidenc
     for option, name in (("--with", "bundles"), ("--prefer", "preferred")):
         for file in getattr(options, name, None) or ():
             chosen = chosen.asked_with(option, file)
-    chosen = replace(chosen, device=resolve_device(options.device))
+    asked = device_of(chosen) if options.device == DEVICE else options.device
+    chosen = replace(chosen, device=resolve_device(asked, here=_computes_here(options)))
     return _selected(options), chosen, Evidence(chosen, _store(options))
 
 
@@ -115,6 +120,12 @@ def _weights(given: Sequence[str]) -> dict[str, Path]:
     return found
 
 
+def _computes_here(options: argparse.Namespace) -> bool:
+    """Whether the command computes cells on this machine: only then must it have the device."""
+    remote = getattr(options, "executor", None) in (SLURM, EXPORT)
+    return options.command in ("claims", "compute") and not remote and not getattr(options, "dry_run", False)
+
+
 def _assessed(options: argparse.Namespace, claims: Sequence[Claim], evidence: Evidence) -> list[Assessment]:
     """The verdicts of the session's profile; where released files are given, theirs as well."""
     return [one for session in _sessions(options, claims, evidence) for one in session.assessments]
@@ -150,27 +161,25 @@ def _show(assessments: list[Assessment], evidence: Evidence, options: argparse.N
 
 
 def _claims(options: argparse.Namespace) -> int:
-    from suite.evidence.store import Store  # noqa: PLC0415
     from suite.run.execute import Outcome  # noqa: PLC0415
-    from suite.run.executors import Work, here, run  # noqa: PLC0415
-    from suite.run.plan import CachePolicy, measured_costs, plan, seconds_left  # noqa: PLC0415
+    from suite.run.executors import run  # noqa: PLC0415
+    from suite.run.plan import CachePolicy, plan  # noqa: PLC0415
     from suite.run.progress import Progress  # noqa: PLC0415
 
+    if options.slurm and options.executor != SLURM:
+        raise SuiteError(f"--slurm changes what a job asks for: add --executor {SLURM}")
     console, errors = _console(), _console(stderr=True)
     claims, profile, evidence = _session(options)
-    policy = CachePolicy(options.cache)
-    made = plan(claims, profile, evidence.store, cache=policy)
-    workers = options.workers or (1 if profile.device == "cuda" else os.cpu_count() or 1)
+    made = plan(claims, profile, evidence.store, cache=CachePolicy(options.cache))
+    workers = _workers(options, profile)
     if options.dry_run:
-        from suite.show.terminal import print_plan  # noqa: PLC0415
-
-        estimate = seconds_left(made.to_run, workers, measured_costs(made.steps))
-        print_plan(made, profile, estimate, console)
+        _print_plan(made, profile, evidence, workers=workers)
         return OK
+    if options.executor == EXPORT:
+        return _export(options, made, profile, evidence)
+    executor = _executor(options, made, profile, evidence)
     with Progress(made, errors, workers=workers) as progress:
-        lone = Store(evidence.store.root)  # what is lent is read only when it is judged
-        work = Work(lone, profile.device, options.threads, again=policy is CachePolicy.ALWAYS)
-        outcomes = run(made, here(work, made, workers), progress)
+        outcomes = run(made, executor, progress)
     sessions = _sessions(options, claims, evidence)
     assessments = [assessment for session in sessions for assessment in session.assessments]
     status = _show(assessments, evidence, options, console)
@@ -184,6 +193,92 @@ def _claims(options: argparse.Namespace) -> int:
     if failed:
         _say(f"some cells failed: 'python -m suite status --profile {options.profile}' tells why")
     return NOT_OK if failed else status
+
+
+def _workers(options: argparse.Namespace, profile: Profile) -> int | None:
+    """Cells computed at once on this machine; None where others compute them."""
+    if options.executor in (SLURM, EXPORT):
+        return None
+    if options.executor == INLINE:
+        return 1
+    return options.workers or (1 if profile.device == "cuda" else os.cpu_count() or 1)
+
+
+def _executor(options: argparse.Namespace, made: Plan, profile: Profile, evidence: Evidence) -> Executor:
+    from suite.evidence.store import Store  # noqa: PLC0415
+    from suite.run.executors import Work, here  # noqa: PLC0415
+
+    lone = Store(evidence.store.root)  # what is lent is read only when it is judged
+    work = Work(lone, profile.device, options.threads, again=options.cache == "always")
+    workers = _workers(options, profile)
+    if workers is None:
+        from suite.run.executors.slurm import Slurm  # noqa: PLC0415
+
+        return Slurm(work, profile, _launch(options, profile, evidence), overrides=dict(options.slurm or ()))
+    if options.executor == LOCAL:
+        from suite.run.executors.local import Local  # noqa: PLC0415
+
+        return Local(work, workers)
+    return here(work, made, workers)
+
+
+def _launch(options: argparse.Namespace, profile: Profile, evidence: Evidence) -> Launch:
+    """How a process elsewhere computes cells of this session: the same options, with paths that hold anywhere."""
+    from suite.run.executors.launch import Launch  # noqa: PLC0415
+
+    own = options.profile.endswith(".toml")
+    given = ["--profile", str(Path(options.profile).resolve()) if own else options.profile]
+    given += ["--evidence", str(evidence.store.root.resolve()), "--device", profile.device]
+    given += ["--seeds", str(options.seeds)] if options.seeds is not None else []
+    images = options.images or ""
+    given += ["--images", str(Path(images).resolve()) if Path(images).is_dir() else images] if images else []
+    for name, file in profile.weights.items():
+        given += ["--weights", f"{name}={file.resolve()}"]
+    given += ["--threads", str(options.threads)] if options.threads != 1 else []
+    given += ["--again"] if options.cache == "always" else []
+    return Launch(tuple(given))
+
+
+def _export(options: argparse.Namespace, made: Plan, profile: Profile, evidence: Evidence) -> int:
+    from suite.evidence.store import Store  # noqa: PLC0415
+    from suite.run.executors.export import lines  # noqa: PLC0415
+    from suite.run.jobs import Ledger, without_submitted  # noqa: PLC0415
+
+    left, _ = without_submitted(made, Ledger(Store(evidence.store.root)))
+    if len(left.to_run) < len(made.to_run):
+        _say(f"{len(made.to_run) - len(left.to_run)} cells are submitted or running and left out: see status")
+    print(*lines(left, profile, _launch(options, profile, evidence)), sep="\n")
+    return OK
+
+
+def _compute(options: argparse.Namespace) -> int:
+    from suite.run.compute import choose, compute  # noqa: PLC0415
+    from suite.run.executors import Work  # noqa: PLC0415
+    from suite.run.executors.inline import Inline  # noqa: PLC0415
+    from suite.run.progress import Progress  # noqa: PLC0415
+
+    claims, profile, evidence = _session(options)
+    made, blocked = choose(claims, profile, evidence.store, options.keys)
+    for one in blocked:
+        _say(f"blocked: {one.cell}: {one.why}; compute that first")
+    work = Work(evidence.store, profile.device, options.threads, again=options.again)
+    with Progress(made, _console(stderr=True), workers=1) as progress:
+        done = compute(made, Inline(work), progress)
+    return OK if done and not blocked else NOT_OK
+
+
+def _print_plan(
+    made: Plan, profile: Profile, evidence: Evidence, *, workers: int | None = 1, failures: bool = False
+) -> None:
+    """What there is, what jobs have in hand, and what the rest costs."""
+    from suite.evidence.store import Store  # noqa: PLC0415
+    from suite.run.costs import estimate  # noqa: PLC0415
+    from suite.run.jobs import Ledger, without_submitted  # noqa: PLC0415
+    from suite.show.terminal import print_plan  # noqa: PLC0415
+
+    left, looks = without_submitted(made, Ledger(Store(evidence.store.root)))
+    costs = estimate(left, profile, workers=workers)
+    print_plan(left, profile, costs, _console(), looks=looks, failures=failures)
 
 
 def _if_possible(view: str, command: str, make: Callable[[], None]) -> None:
@@ -281,12 +376,10 @@ def _what_if(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    from suite.run.plan import measured_costs, plan, seconds_left  # noqa: PLC0415
-    from suite.show.terminal import print_plan  # noqa: PLC0415
+    from suite.run.plan import plan  # noqa: PLC0415
 
     claims, profile, evidence = _session(options)
-    made = plan(claims, profile, evidence.store)
-    print_plan(made, profile, seconds_left(made.to_run, 1, measured_costs(made.steps)), _console(), failures=True)
+    _print_plan(plan(claims, profile, evidence.store), profile, evidence, failures=True)
     return OK
 
 
@@ -397,6 +490,7 @@ def _record(options: argparse.Namespace) -> int:
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "claims": _claims,
+    "compute": _compute,
     "judge": _judge,
     "list": _list,
     "status": _status,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import TYPE_CHECKING, NoReturn
+import tomllib
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from suite import __version__
 from suite.errors import SuiteError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 EVIDENCE = "SUITE_EVIDENCE"
 DEVICE = "auto"
 CACHES = ("only-missing", "always", "never")
+INLINE, LOCAL, SLURM, EXPORT = EXECUTORS = ("inline", "local", "slurm", "export")
 
 
 def evidence_folder() -> str:
@@ -34,6 +36,17 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"give at least 1, not {text}")
     return number
+
+
+def _pair(text: str) -> tuple[str, Any]:
+    """``KEY=VALUE``: numbers, flags and lists as TOML writes them, anything else as text."""
+    key, sign, value = text.partition("=")
+    if not key or not sign:
+        raise argparse.ArgumentTypeError(f"write it as KEY=VALUE, not {text!r}")
+    try:
+        return key, tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key, value
 
 
 _positive.__name__ = "whole number"  # what argparse calls it in a complaint
@@ -107,16 +120,33 @@ def _shown() -> _Parser:
     return group
 
 
-def _computing(parser: _Parser) -> None:
-    parser.add_argument("--workers", type=_positive, metavar="N", help="processes (default: one a core; 1 on a GPU)")
+def _threaded(parser: _Parser) -> None:
     parser.add_argument(
         "--threads", type=_positive, default=1, metavar="N", help="torch threads a process (default: 1)"
     )
+
+
+def _computing(parser: _Parser) -> None:
+    parser.add_argument(
+        "--executor",
+        choices=EXECUTORS,
+        help="who computes: this process, local processes, jobs of a SLURM cluster, or nobody: print one shell line "
+        "a job (default: inline for one worker, else local)",
+    )
+    parser.add_argument(
+        "--slurm",
+        action="append",
+        type=_pair,
+        metavar="KEY=VALUE",
+        help="a parameter of submitit, in place of the profile's (repeatable)",
+    )
+    parser.add_argument("--workers", type=_positive, metavar="N", help="processes (default: one a core; 1 on a GPU)")
+    _threaded(parser)
     parser.add_argument(
         "--cache", choices=CACHES, default=CACHES[0], help=f"which cells to compute (default: {CACHES[0]})"
     )
     parser.add_argument(
-        "--dry-run", action="store_true", help="print cells, what is cached and the time; compute nothing"
+        "--dry-run", action="store_true", help="print cells, what is cached and the cost; compute nothing"
     )
     parser.add_argument(
         "--no-sync", dest="sync", action="store_false", help="leave MLflow as it is; 'sync' brings it up to date"
@@ -138,6 +168,10 @@ def _parser() -> _Parser:
         return commands.add_parser(name, parents=parents, help=text, description=f"{text[0].upper()}{text[1:]}.")
 
     _computing(command("claims", "compute what is missing, judge, show", session, lent, shown))
+    some = command("compute", "compute some cells alone, as jobs and exported lines do", session)
+    some.add_argument("keys", nargs="+", metavar="KEY", help="a cell's name, as status and export print it")
+    some.add_argument("--again", action="store_true", help="compute them even if they are done")
+    _threaded(some)
     command("judge", "judge existing evidence; compute nothing", session, lent, shown)
     command("list", "print the claims and their criteria", _chosen())
     command("status", "print what is computed, missing, failed or damaged, and why", session, lent)

@@ -67,16 +67,20 @@ def environment(device: str) -> dict[str, Any]:
     return found
 
 
-def resolve_device(asked: str) -> str:
+def resolve_device(asked: str, *, here: bool = True) -> str:
     """``auto`` means the first GPU if there is one.
+
+    Args:
+        asked: ``auto``, ``cpu`` or ``cuda``.
+        here: whether this machine is to compute on it; if not, ``cuda`` is taken at its word.
 
     Raises:
         SuiteError: there is no such device, or none is visible.
     """
     if asked not in DEVICES:
         raise SuiteError(f"no device {asked!r}: choose from {', '.join(DEVICES)}")
-    if asked == "cpu":
-        return "cpu"
+    if asked == "cpu" or (asked == "cuda" and not here):
+        return asked
     import torch  # noqa: PLC0415 - three seconds that only this question needs
 
     available = bool(torch.cuda.is_available())

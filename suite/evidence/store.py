@@ -26,7 +26,7 @@ from filelock import FileLock, Timeout
 
 from suite.errors import SuiteError
 from suite.evidence.cell import Cell, Result
-from suite.evidence.disk import sync, writing
+from suite.evidence.disk import Unwritable, sync, writing
 from suite.evidence.draft import ARRAYS, CHECKPOINTS, METRICS, RECORD, Draft, LazyArrays, sweep
 from suite.evidence.seal import FORMAT, SEAL, Damaged, read_seal, write_json
 
@@ -81,11 +81,11 @@ class Store:
         if not os.path.lexists(self.folder(key)):
             left = self._partial(key).is_dir()
             return State("partial", "left unfinished; it resumes when run again") if left else State("missing")
-        before = self._generation(key)
+        before = self.generation(key)
         try:
             seal = read_seal(self.folder(key), key)
         except Damaged as error:
-            return State("damaged", str(error)) if self._generation(key) == before else self.state(key)
+            return State("damaged", str(error)) if self.generation(key) == before else self.state(key)
         return State(seal["status"], seal.get("error", ""), seal["seconds"])
 
     def read(self, cell: Cell | str) -> Result:
@@ -98,15 +98,15 @@ class Store:
         """
         key = cell if isinstance(cell, str) else cell.key
         while key not in self._read:
-            before = self._generation(key)
+            before = self.generation(key)
             try:
                 self._read[key] = self._verified(key, str(cell))
             except Damaged:
-                if self._generation(key) == before:
+                if self.generation(key) == before:
                     raise  # else another process put a new cell in its place while this one was being read
         return self._read[key]
 
-    def _generation(self, key: str) -> int | None:
+    def generation(self, key: str) -> int | None:
         """Which folder lies there now: another number once the cell was computed again."""
         try:
             return self.folder(key).stat().st_ino
@@ -185,6 +185,19 @@ class Store:
             draft.rename(cell)
             sync(cell.parent)
         self._read.pop(key, None)
+
+    def in_hand(self, key: str) -> bool:
+        """Whether a process computes the cell now: there is a draft, and its lock is held.
+
+        To find out, the lock is taken for an instant; who may not do that is told no.
+        """
+        if not self._partial(key).is_dir():
+            return False
+        try:
+            with self.lock(key) as free:
+                return not free
+        except Unwritable:
+            return False
 
     # ------------------------------------------------------------------ garbage
 

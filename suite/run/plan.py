@@ -116,23 +116,6 @@ def plan(
     return Plan(tuple(steps.values()), tuple(dict.fromkeys(impossible)))
 
 
-def seconds_left(steps: Iterable[Step], workers: int, measured: dict[str, tuple[float, float]]) -> float | None:
-    """Estimated wall time of the steps, or None before any cell of their studies was ever measured.
-
-    Args:
-        steps: what is still to be computed.
-        workers: how many cells are computed at once.
-        measured: by study, seconds and weights summed over finished cells.
-    """
-    total = 0.0
-    for step in steps:
-        seconds, weights = measured.get(step.cell.study, (0.0, 0.0))
-        if weights <= 0:
-            return None
-        total += step.cell.weight * seconds / weights
-    return total / max(1, workers)
-
-
 def measured_costs(steps: Iterable[Step]) -> dict[str, tuple[float, float]]:
     """Seconds and weights of the finished cells among the steps, summed by study."""
     found: dict[str, tuple[float, float]] = {}

@@ -43,8 +43,8 @@ def duration(seconds: float) -> str:
 class Progress:
     """Follows a run. Time left comes from the pace so far, by the cells' relative costs."""
 
-    def __init__(self, plan: Plan, console: Console, *, workers: int) -> None:
-        """``console`` decides whether the display is live."""
+    def __init__(self, plan: Plan, console: Console, *, workers: int | None) -> None:
+        """``console`` decides whether the display is live; without workers, a cluster computes."""
         self._labels = {step.cell.key: str(step.cell) for step in plan.to_run}
         self._weights = {step.cell.key: step.cell.weight for step in plan.to_run}
         self._running: dict[str, tuple[float, str]] = {}
@@ -62,7 +62,8 @@ class Progress:
         if self._live:
             self._live.start()
         elif self._labels:
-            self.say(f"computing {_count(len(self._labels), 'cell')} with {_count(self._workers, 'worker')}")
+            means = "in jobs of the cluster" if self._workers is None else f"with {_count(self._workers, 'worker')}"
+            self.say(f"computing {_count(len(self._labels), 'cell')} {means}")
         return self
 
     def __exit__(self, *exception: object) -> None:

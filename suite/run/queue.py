@@ -9,7 +9,7 @@ from suite.errors import SuiteError
 from suite.run.execute import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from suite.evidence.cell import Cell
     from suite.run.plan import Plan
@@ -51,12 +51,27 @@ class Queue:
     def next(self) -> Job | None:
         """The first job whose needs all ended."""
         for job in self.waiting:
-            if not job.needs & self._pending:
+            if not self.pending(job):
                 self.waiting.remove(job)
                 for cell in job.cells:
                     self._progress.start(cell.key)
                 return job
         return None
+
+    def take(self, cells: Iterable[Cell]) -> None:
+        """These cells are in somebody's hands: they wait no longer, and whoever took them settles them."""
+        taken = {cell.key for cell in cells}
+        left = (Job(tuple(cell for cell in job.cells if cell.key not in taken)) for job in self.waiting)
+        self.waiting = [job for job in left if job.cells]
+
+    def pending(self, job: Job) -> set[str]:
+        """Keys of the job's needs that have not ended."""
+        return job.needs & self._pending
+
+    def lacks(self, cell: Cell) -> bool:
+        """Whether a need of the cell ended and could not be had."""
+        ended = (self.outcomes.get(need.key, Outcome.DONE) for need in cell.needs.values())
+        return any(outcome not in _HAD for outcome in ended)
 
     def settle(self, key: str, outcome: Outcome) -> None:
         """A cell ended; what cannot be had any more takes those that need it with it, and nobody else."""

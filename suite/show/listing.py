@@ -12,19 +12,22 @@ from rich.text import Text
 
 from suite.run.progress import duration
 from suite.show import describe
-from suite.show.numbers import plural, ranges
+from suite.show.numbers import number, plural, ranges
 from suite.show.runs import group_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from rich.console import Console
 
     from suite.claim import Claim
     from suite.profile import Profile
+    from suite.run.costs import Estimate
+    from suite.run.jobs import Look
     from suite.run.plan import Plan, Step
 
-STATES = ("done", "missing", "partial", "failed", "damaged")
+STATES = ("done", "running", "submitted", "missing", "partial", "failed", "damaged")
+_NAMED = 2  # cells of one job that are named: a block holds dozens
 
 
 @dataclass
@@ -67,15 +70,22 @@ def _groups(steps: Iterable[Step]) -> list[_Group]:
 
 
 def print_plan(
-    plan: Plan, profile: Profile, seconds: float | None, console: Console, *, failures: bool = False
+    plan: Plan,
+    profile: Profile,
+    costs: Estimate,
+    console: Console,
+    *,
+    looks: Mapping[str, Look] | None = None,
+    failures: bool = False,
 ) -> None:
     """Print which cells the claims need, which are on disk, and what the rest will take.
 
     Args:
         plan: cells in order, shared ones once.
         profile: the scale it was made for.
-        seconds: estimated time of what is to run; None where no cell of its kind was ever timed.
+        costs: what the cells that are to run will cost.
         console: where to.
+        looks: what is known of cells that jobs have in hand or lost, by key.
         failures: print every failed or damaged cell with its reason, not the number alone.
     """
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -87,20 +97,61 @@ def print_plan(
         table.add_row(*(Text(cell) for cell in cells))
     console.print(Text(f"profile {profile.name} ({profile.scope}): {profile.summary}", style="bold"))
     console.print(table)
-    console.print(Text(_total(plan, seconds)))
+    console.print(Text(_total(plan, costs)))
+    for text in _by_study(costs):
+        console.print(Text(text))
+    for text in _by_job(plan, looks or {}):
+        console.print(Text(text))
     for name, reason in plan.impossible:
         console.print(Text(f"cannot be asked at {profile.name}: {name}: {reason}"))
     _print_failures(plan, console, failures=failures)
 
 
-def _total(plan: Plan, seconds: float | None) -> str:
+def _total(plan: Plan, costs: Estimate) -> str:
     states = _states(plan.steps)
     total = plural(len(plan.steps), "cell") + (f" ({states})" if states else "")
     to_run = len(plan.to_run)
     if not to_run:
         return f"{total}; nothing to compute"
-    time = f"about {duration(seconds)}" if seconds is not None else "time unknown until one of each study was computed"
-    return f"{total}; {to_run} to compute, {time}"
+    return f"{total}; {to_run} to compute, {_spent(costs.seconds, costs.gpu_hours, costs.workers)}"
+
+
+def _spent(seconds: float | None, gpu_hours: float | None, workers: int | None) -> str:
+    """Time, and GPU-hours where there are GPUs."""
+    if seconds is None:
+        return "time unknown"
+    gpus = f", {number(gpu_hours)} GPU-hours" if gpu_hours else ""
+    return f"about {duration(seconds)}{' of computing' if workers is None else ''}{gpus}"
+
+
+def _by_study(costs: Estimate) -> list[str]:
+    """One line a study, where one line for all does not say it: several studies, an unknown cost, a guess, GPUs."""
+    if not costs.unknown and not costs.gpu_hours and {cost.source for cost in costs.costs} <= {"measured"}:
+        return []
+    return [
+        f"{cost.study}: {plural(cost.cells, 'cell')}, "
+        + (
+            "unknown: no cell of this study was ever measured"
+            if cost.seconds is None
+            else f"{_spent(cost.seconds, cost.gpu_hours, None)} ({cost.source})"
+        )
+        for cost in costs.costs
+    ]
+
+
+def _by_job(plan: Plan, looks: Mapping[str, Look]) -> list[str]:
+    """One line a job: what is known of it, and its cells."""
+    cells: dict[Look, list[Step]] = {}
+    for step in plan.steps:
+        if step.cell.key in looks:
+            cells.setdefault(looks[step.cell.key], []).append(step)
+    return [
+        f"{look}: "
+        + ", ".join(f"{step.cell} ({step.cell.key})" for step in steps[:_NAMED])
+        + (f" and {len(steps) - _NAMED} more" if len(steps) > _NAMED else "")
+        + (f"; its log is {look.log}" if look.log and not look.active else "")
+        for look, steps in cells.items()
+    ]
 
 
 def _print_failures(plan: Plan, console: Console, *, failures: bool) -> None:

@@ -15,8 +15,9 @@ from suite.assess import Evidence, assess, claim_verdict, tally
 from suite.claim import PerSeed
 from suite.evidence.store import Store
 from suite.judge import Verdict
+from suite.run.costs import estimate
 from suite.run.execute import execute
-from suite.run.plan import CachePolicy, measured_costs, plan, seconds_left
+from suite.run.plan import CachePolicy, measured_costs, plan
 
 
 @pytest.fixture
@@ -236,12 +237,15 @@ def test_what_is_done_is_cached_unless_asked_otherwise(store, profile):
 
 def test_the_time_left_follows_from_finished_cells_of_the_same_study(store, profile):
     fresh = plan([SOUND], profile, store)
-    assert seconds_left(fresh.to_run, 2, measured_costs(fresh.steps)) is None
+    assert estimate(fresh, profile, workers=2).seconds is None
+    assert estimate(fresh, profile, workers=2).unknown == ("fake_studies.single",)
     computed(store, profile.with_seeds(2), SOUND)
     made = plan([SOUND], profile, store)
     assert len(made.to_run) == 4
-    costs = {"fake_studies.single": (30.0, 10.0)}  # ten cells of weight 1 took half a minute
-    assert seconds_left(made.to_run, 2, costs) == pytest.approx(4 * 3.0 / 2)
+    for step in made.steps:  # finished cells took six seconds each
+        step.state = replace(step.state, seconds=6.0)
+    assert estimate(made, profile, workers=2).seconds == pytest.approx(4 * 6.0 / 2)
+    assert estimate(made, profile, workers=None).seconds == pytest.approx(4 * 6.0)
     seconds, weight = measured_costs(made.steps)["fake_studies.single"]
     assert weight == 4
     assert seconds >= 0

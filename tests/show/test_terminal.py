@@ -11,9 +11,12 @@ from rich.console import Console
 from suite.assess import Evidence, assess
 from suite.claim import Released
 from suite.judge import Verdict
-from suite.run.plan import measured_costs, plan, seconds_left
+from suite.run.costs import Cost, Estimate, estimate
+from suite.run.plan import plan
 from suite.show.describe import outlook
 from suite.show.terminal import expected_false, outcome, print_claims, print_plan, print_verdicts
+
+UNKNOWN = Cost("measure", 9, None, None, "")
 
 
 def squeezed(text):
@@ -135,8 +138,7 @@ def planned(tmp_path):
 
 def test_the_dry_run_counts_shared_cells_once(planned, show):
     made, profile = planned
-    seconds = seconds_left(made.to_run, 1, measured_costs(made.steps))
-    text = squeezed(show(print_plan, made, profile, seconds, width=120))
+    text = squeezed(show(print_plan, made, profile, estimate(made, profile), width=120))
     assert "train toy 0-3 done 4 - again (1), made_up (4)" in text
     assert "measure higher 0-3 missing 4 4 made_up (1)" in text
     assert "measure edge 0-3 missing 2, partial 1, failed 1 4 made_up (1)" in text
@@ -147,12 +149,13 @@ def test_the_dry_run_counts_shared_cells_once(planned, show):
 
 def test_the_status_tells_why(planned, show):
     made, profile = planned
-    text = squeezed(show(print_plan, made, profile, None, width=200, failures=True))
+    text = squeezed(show(print_plan, made, profile, Estimate((UNKNOWN,)), width=200, failures=True))
     assert "failed: measure edge, seed 3 (measured-" in text
     assert "ValueError: loss is nan" in text
     assert "damaged: measure low, seed 1" in text
     assert "arrays.npz has 3 of" in text
-    assert "time unknown" in text
+    assert "9 to compute, time unknown" in text
+    assert "measure: 9 cells, unknown: no cell of this study was ever measured" in text
 
 
 def test_what_cannot_be_asked_is_named(evidence, show):
@@ -165,7 +168,7 @@ def test_what_cannot_be_asked_is_named(evidence, show):
         observe = cells
 
     claim = synthetic.claim(criteria=(synthetic.criterion("far", "high", evidence=Impossible()),))
-    text = squeezed(show(print_plan, plan([claim], evidence.profile, evidence.store), evidence.profile, 0.0))
+    text = squeezed(show(print_plan, plan([claim], evidence.profile, evidence.store), evidence.profile, Estimate()))
     assert "cannot be asked at tiny: made_up.far: profile tiny has no network for 'resnet'" in text
     assert "nothing to compute" in text
 

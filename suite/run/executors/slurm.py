@@ -1,0 +1,366 @@
+"""Compute in jobs of a SLURM cluster, submitted through submitit.
+
+Every job is submitted at once, with ``afterany`` dependencies on the jobs of its needs, so that nothing waits for
+this process: it may end, and the cluster goes on to the last stage. ``afterok`` would leave a job in the queue for
+ever once a need failed, and with it those cells of its block whose needs are there; after ``afterany`` the job itself
+sees what is missing, computes the rest and says what is blocked.
+
+submitit's executor of local processes has no dependencies: there a job is submitted once its needs have ended.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from suite.errors import SuiteError, one_line
+from suite.run.execute import Outcome
+from suite.run.executors.launch import elastic, standalone
+from suite.run.jobs import SUBMITTED, Ledger, Look, entry
+from suite.run.resources import Resources, resources
+from suite.run.scheduler import CLUSTERS, LOCAL, SLURM
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from suite.evidence.cell import Cell
+    from suite.profile import Profile
+    from suite.run.executors import Work
+    from suite.run.executors.launch import Launch
+    from suite.run.jobs import Entry
+    from suite.run.progress import Progress
+    from suite.run.queue import Job, Queue
+
+EXTRA = "slurm"
+CLUSTER = "cluster"
+_TIMEOUTS = "slurm_max_num_timeout"  # the one parameter that submitit takes when it is made
+_FASTEST, _SLOWEST, _SLOWDOWN = 1.0, 30.0, 1.5  # seconds between looks at the queue, and how they grow
+_SOON = 0.05  # seconds
+_GRACE = 15.0  # seconds that torchrun is given to end its workers
+_PORTS = range(20_000, 30_000)
+
+
+class Remote:
+    """What a job runs: the command that computes its cells. submitit requeues it after a time-out or preemption.
+
+    The computing process is no part of this one, so that whatever ends it, this one can say so and requeue. Cells
+    that were left unfinished go on from their checkpoints.
+    """
+
+    def __init__(self, module: Sequence[str], asked: Resources) -> None:
+        """``module`` is what follows ``python``; it is pickled, so it holds nothing but data."""
+        self.module = list(module)
+        self.asked = replace(asked, parameters={})
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def __call__(self) -> None:
+        """Compute, and wait for it.
+
+        Raises:
+            RuntimeError: not every cell is done; the job counts as failed.
+        """
+        with subprocess.Popen(self._command(), preexec_fn=_deaf) as self._child:  # noqa: PLW1509 - one thread
+            code = self._child.wait()
+        if code:
+            raise RuntimeError(f"not every cell was computed (exit status {code}): the lines above tell why")
+
+    def _command(self) -> list[str]:
+        if self.asked.world == 1:
+            return [sys.executable, *self.module]
+        torchrun = [sys.executable, "-m", "torch.distributed.run"]
+        if self.asked.nodes == 1:
+            return [*torchrun, *standalone(self.asked), *self.module]
+        job = _submitit().JobEnvironment()
+        port = _PORTS[int(job.raw_job_id) % len(_PORTS)]  # jobs may share a node, but no number
+        meet = ["--rdzv-endpoint", f"{job.hostnames[0]}:{port}"]
+        return [*torchrun, *elastic(self.asked, job.job_id), *meet, *self.module]
+
+    def checkpoint(self) -> Any:
+        """Submitit asks for this when the job must go: what to run when it is back."""
+        self._end()
+        return _submitit().helpers.DelayedSubmission(Remote(self.module, self.asked))
+
+    def _end(self) -> None:
+        """End the computing process; the store keeps its checkpoints, and frees its locks."""
+        if self._child is None:
+            return
+        if self.asked.world > 1:
+            self._child.terminate()  # a killed torchrun would leave its workers behind
+            if self._gone(within=_GRACE):
+                return
+        self._child.kill()
+        self._gone(within=_GRACE)
+
+    def _gone(self, *, within: float) -> bool:
+        """Wait until the child has ended, leaving it to be reaped: a signal handler runs in midst of wait()."""
+        assert self._child is not None
+        deadline = time.monotonic() + within
+        while os.waitid(os.P_PID, self._child.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_SOON)
+        return True
+
+
+def _deaf() -> None:
+    """The signals by which SLURM announces the end are for the job's own process, which ends this one itself."""
+    for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _submitit() -> Any:
+    try:
+        return import_module("submitit")
+    except ModuleNotFoundError as error:
+        if error.name != "submitit":
+            raise
+        raise SuiteError(
+            f"--executor slurm needs submitit: pip install 'vit-distillation-claims[{EXTRA}]', "
+            "or print shell lines with --executor export"
+        ) from None
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A cell in the hands of a job, or of a process that has none."""
+
+    cell: Cell
+    before: int | None
+    entry: Entry | None
+
+    @property
+    def job(self) -> str:
+        return self.entry.job if self.entry else ""
+
+
+class Slurm:
+    """The :class:`suite.run.executors.Executor` of a cluster."""
+
+    def __init__(
+        self,
+        work: Work,
+        profile: Profile,
+        launch: Launch,
+        *,
+        overrides: Mapping[str, Any] | None = None,
+        slowest: float = _SLOWEST,
+    ) -> None:
+        """Nothing is submitted before :meth:`run`.
+
+        Args:
+            work: what to compute with.
+            profile: its ``[compute]`` says what a job asks for.
+            launch: how a cell is computed.
+            overrides: submitit's parameters as typed, and ``cluster``: ``slurm``, or ``local`` to try it without one.
+            slowest: seconds between looks at the queue, once it takes long.
+
+        Raises:
+            SuiteError: submitit is absent, or ``[compute]`` is not right.
+        """
+        self._work = work
+        self._profile = profile
+        self._launch = launch
+        self._overrides = dict(overrides or {})
+        self._slowest = slowest
+        self._ledger = Ledger(work.store)
+        self._held: dict[str, _Held] = {}
+        self._missed: set[str] = set()
+        self._made: list[Any] = []  # submitit's view of the jobs
+        self._cluster = str(resources(profile, "", self._overrides).parameters.get(CLUSTER, SLURM))
+        if self._cluster not in CLUSTERS:
+            raise SuiteError(f"{CLUSTER} = {self._cluster!r}: choose from {', '.join(CLUSTERS)}")
+        self._submitit = _submitit()
+
+    def run(self, queue: Queue, progress: Progress) -> None:
+        """Submit what nobody has in hand, then follow all of it to its end; Ctrl-C ends the following alone.
+
+        Raises:
+            SuiteError: there is no such cluster, or it refuses a job; what it took goes on.
+        """
+        for job in queue.waiting:  # what is wrong is said before anything is submitted
+            self._executor(job.cells)
+        pause = _FASTEST
+        try:
+            while (new := self._hand_out(queue, progress)) or self._held:
+                pause = min(_FASTEST if new else pause * _SLOWDOWN, self._slowest)
+                time.sleep(pause)
+                self._follow(queue, progress)
+                progress.tick()
+            self._part()
+        except KeyboardInterrupt:
+            self._leave(progress)
+            raise
+
+    def _leave(self, progress: Progress) -> None:
+        ids = [held.job for held in self._held.values()]
+        jobs = _named(ids)
+        if jobs:
+            go, them = ("goes", "it") if len(set(ids)) == 1 else ("go", "them")
+            progress.say(
+                f"{jobs} {go} on: 'python -m suite status' shows {them}, the same command follows {them} again"
+            )
+
+    def _part(self) -> None:
+        """Local jobs are children of this process: wait for the moment that they need to end after their results."""
+        while self._cluster == LOCAL and not all(job.done() for job in self._made):
+            time.sleep(_SOON)
+
+    # ------------------------------------------------------------------ submitting
+
+    def _hand_out(self, queue: Queue, progress: Progress) -> bool:
+        """Submit whatever may start, and take note of what others have in hand; whether anything was submitted."""
+        if not queue.waiting:
+            return False
+        submitted: list[str] = []
+        with self._ledger.submitting():
+            self._attach(queue, progress)
+            while ready := [job for job in queue.waiting if self._after(queue, job) is not None]:
+                for job in ready:
+                    held = self._submit(job, self._after(queue, job) or set())
+                    submitted.append(held[0].job)
+                    self._take(queue, progress, held, Look(SUBMITTED, held[0].job))
+        if submitted:
+            progress.say(f"submitted {_named(submitted)}")
+        return bool(submitted)
+
+    def _attach(self, queue: Queue, progress: Progress) -> None:
+        """Cells that a job or a process has in hand already are followed, not submitted."""
+        cells = {cell.key: cell for job in queue.waiting for cell in job.cells}
+        looks = {key: look for key, look in self._ledger.looks(cells).items() if look.active}
+        for key, look in looks.items():
+            one = self._ledger.read(key) if look.job else None
+            before = one.before if one else self._work.store.generation(key)
+            self._take(queue, progress, [_Held(cells[key], before, one)], look)
+        jobs = _named(look.job for look in looks.values())
+        if jobs:
+            progress.say(f"submitted before: {jobs}")
+
+    def _take(self, queue: Queue, progress: Progress, held: Sequence[_Held], look: Look) -> None:
+        queue.take(one.cell for one in held)
+        self._held |= {one.cell.key: one for one in held}
+        for one in held:
+            progress.update(one.cell.key, 0.0, str(look))
+
+    def _after(self, queue: Queue, job: Job) -> set[str] | None:
+        """Jobs that must end before this one; None if it cannot be submitted yet."""
+        pending = queue.pending(job)
+        if not pending:
+            return set()
+        jobs = {self._job_on_this_cluster(key) for key in pending}
+        return jobs if self._cluster == SLURM and all(jobs) else None
+
+    def _job_on_this_cluster(self, key: str) -> str:
+        one = self._held[key].entry if key in self._held else None
+        return one.job if one is not None and one.cluster == self._cluster else ""
+
+    def _submit(self, job: Job, after: Collection[str]) -> list[_Held]:
+        """Submit one job and note it; Ctrl-C waits for the moment it takes, so that no job goes unnoted."""
+        keys = [cell.key for cell in job.cells]
+        before = {key: self._work.store.generation(key) for key in keys}
+        asked = self._asked(job.cells)
+        with _interrupts_wait():
+            made = self._executor(job.cells, after)
+            try:
+                submitted = made.submit(Remote(self._launch.module(keys), asked))
+            except (RuntimeError, OSError, subprocess.CalledProcessError) as fault:
+                raise SuiteError(f"{job.cells[0]}: the cluster refused the job: {one_line(fault)}") from fault
+            self._made.append(submitted)
+            log = str(submitted.paths.stdout)
+            noted = [entry(key, submitted.job_id, self._cluster, before=before[key], log=log) for key in keys]
+            self._ledger.write(noted)
+        return [_Held(cell, before[cell.key], one) for cell, one in zip(job.cells, noted, strict=True)]
+
+    def _asked(self, cells: Sequence[Cell]) -> Resources:
+        return resources(self._profile, cells[0].study, self._overrides)
+
+    def _executor(self, cells: Sequence[Cell], after: Collection[str] = ()) -> Any:
+        """Submitit's executor for one job.
+
+        Raises:
+            SuiteError: a parameter is none of submitit's, or there is no such cluster here.
+        """
+        wanted = self._asked(cells).submission(
+            weight=sum(cell.weight for cell in cells), device=self._work.device, threads=self._work.threads
+        )
+        wanted.pop(CLUSTER, None)
+        made_with = {_TIMEOUTS: wanted.pop(_TIMEOUTS)} if _TIMEOUTS in wanted else {}
+        wanted.setdefault("name", f"suite-{cells[0].study.rpartition('.')[2]}")
+        if after:
+            wanted["slurm_dependency"] = ",".join(
+                [*filter(None, [wanted.get("slurm_dependency")]), "afterany:" + ":".join(sorted(after))]
+            )
+        try:
+            made = self._submitit.AutoExecutor(folder=self._ledger.logs, cluster=self._cluster, **made_with)
+        except RuntimeError as fault:
+            raise SuiteError(
+                f"no SLURM here ({one_line(fault)}): submit from a login node, try it out with --slurm cluster=local, "
+                "or print shell lines with --executor export"
+            ) from None
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # it takes "partition" for "slurm_partition", and complains
+                made.update_parameters(**wanted)
+        except (NameError, AssertionError, ValueError, TypeError) as fault:
+            raise SuiteError(f"profile {self._profile.name}, [compute.slurm]: {one_line(fault)}") from None
+        return made
+
+    # ------------------------------------------------------------------ following
+
+    def _follow(self, queue: Queue, progress: Progress) -> None:
+        """Settle what has ended; say how far the rest is."""
+        looks = self._ledger.looks(self._held)
+        for key, held in list(self._held.items()):
+            look = looks.get(key)
+            if self._work.store.generation(key) not in (None, held.before):
+                done = self._work.store.state(key).word == "done"
+                self._settle(queue, key, Outcome.DONE if done else Outcome.FAILED)
+            elif look is not None and look.active:
+                self._missed.discard(key)
+                progress.update(key, 0.0, str(look))
+            elif key not in self._missed:  # a shared file system may show a result later than the queue shows its end
+                self._missed.add(key)
+            else:
+                self._settle(queue, key, self._lost(queue, held, look, progress))
+
+    def _settle(self, queue: Queue, key: str, outcome: Outcome) -> None:
+        del self._held[key]
+        self._missed.discard(key)
+        queue.settle(key, outcome)
+
+    def _lost(self, queue: Queue, held: _Held, look: Look | None, progress: Progress) -> Outcome:
+        """What became of a cell whose job ended and put nothing there."""
+        if not self._work.again and self._work.store.state(held.cell.key).word == "done":
+            return Outcome.CACHED
+        if queue.lacks(held.cell):
+            return Outcome.BLOCKED
+        how = f" ({look.detail})" if look and look.detail else ""
+        where = f"; {held.entry.log} tells more" if held.entry else ""
+        who = f"job {held.job}" if held.job else "its process"
+        progress.say(f"lost: {held.cell}: {who} ended without a result{how}{where}; run again to resume it")
+        return Outcome.KILLED
+
+
+@contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """Ctrl-C is delivered at the end; processes started meanwhile never get it, for it goes to a whole terminal."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _named(jobs: Iterator[str] | Sequence[str]) -> str:
+    """``"job 7"``, ``"jobs 7, 8"``, ``"40 jobs (7 ... 46)"``; empty for none."""
+    names = list(dict.fromkeys(job for job in jobs if job))
+    if len(names) > 5:
+        return f"{len(names)} jobs ({names[0]} ... {names[-1]})"
+    return f"job{'s' if len(names) > 1 else ''} {', '.join(names)}" if names else ""

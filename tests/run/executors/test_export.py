@@ -1,0 +1,147 @@
+"""Exported lines, run by a shell as they are; and the command that they call."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+
+import pytest
+from toy import Toy
+
+from suite import profile as profiles
+from suite.cli import main
+from suite.options import parse
+from suite.run.executors.export import lines
+
+CELLS = {
+    "need": {"group": "first"},
+    "bad": {"group": "first", "does": "raise"},
+    "a": {"study": "fake_studies.block", "group": "block of two"},
+    "b": {"study": "fake_studies.block", "group": "block of two"},
+    "after": {"group": "last", "needs": ["need"], "value": 2.0},
+    "after bad": {"group": "last", "needs": ["bad"]},
+}
+
+
+def export(toy, capsys):
+    status = main(["claims", "--executor", "export", "--profile", "toy.toml", "--device", "cpu"])
+    printed = capsys.readouterr()
+    assert (status, printed.err) == (0, "")
+    return printed.out
+
+
+def test_the_lines_compute_what_they_name_and_one_that_fails_ends_no_other(tmp_path, monkeypatch, capsys):
+    toy = Toy(tmp_path, monkeypatch, CELLS)
+    text = export(toy, capsys)
+    commands = [line for line in text.splitlines() if not line.startswith("#")]
+    assert len(commands) == 3
+    assert [line for line in text.splitlines() if line.startswith("#")] == [
+        "# stage 1 of 2, 2 lines",
+        "# stage 2 of 2, 1 line: start when every line of stage 1 has ended",
+    ]
+    assert set(toy.words().values()) == {"missing"}, "exporting computes nothing"
+    done = subprocess.run(["bash"], input=text, capture_output=True, text=True, check=False)
+    assert toy.words() == {
+        "need": "done",
+        "bad": "failed",
+        "a": "done",
+        "b": "done",
+        "after": "done",
+        "after bad": "missing",
+    }, done.stderr
+    assert list(toy.store.read(toy.cells["a"]).arrays["company"]) == ["a", "b"], "one line a job"
+    assert float(toy.store.read(toy.cells["after"]).arrays["value"]) == 3.0
+    assert done.stdout == ""
+    assert f"suite: blocked: after bad: it needs 'bad' ({toy.cells['bad'].key}), which is failed" in done.stderr
+    assert done.returncode == 1
+    again = [shlex.split(line) for line in export(toy, capsys).splitlines() if not line.startswith("#")]
+    assert [words[4] for words in again] == [toy.cells["bad"].key, toy.cells["after bad"].key]
+
+
+def test_several_processes_stand_behind_torchrun_and_the_command_is_one_that_exists(tmp_path, monkeypatch):
+    toy = Toy(tmp_path, monkeypatch, CELLS)
+    section = {"processes": 4, "fake_studies.block": {"nodes": 2}}
+    profile = profiles.replace(toy.profile, sections={"compute": section})
+    found = [line for line in lines(toy.plan(), profile, toy.launch) if not line.startswith("# stage")]
+    key, bad = (toy.cells[name].key for name in ("need", "bad"))
+    options = f"--profile {tmp_path}/toy.toml --evidence {tmp_path}/evidence"
+    assert found[0] == f"torchrun --standalone --nproc-per-node 4 -m suite compute {key} {bad} {options}"
+    assert found[1] == "# on every one of 2 nodes, MASTER_ADDR naming the first"
+    block = " ".join(toy.cells[name].key for name in "ab")
+    assert found[2] == (
+        f"torchrun --nnodes 2 --nproc-per-node 4 --rdzv-backend c10d --rdzv-id {toy.cells['a'].key} "
+        f'--rdzv-endpoint "${{MASTER_ADDR:?name the first node}}:${{MASTER_PORT:-29500}}" -m suite compute {block} '
+        + options
+    )
+    asked = parse(shlex.split(found[0])[shlex.split(found[0]).index("compute") :])
+    assert asked.keys == [key, bad]
+
+
+# -------------------------------------------------------------------------------------------------- compute
+
+
+def compute(toy, *names, more=()):
+    keys = [toy.cells[name].key if name in toy.cells else name for name in names]
+    return main(["compute", *keys, "--profile", "toy.toml", "--device", "cpu", *more])
+
+
+def test_compute_computes_these_cells_alone_in_the_order_of_their_needs(tmp_path, monkeypatch, capsys):
+    toy = Toy(tmp_path, monkeypatch, CELLS)
+    assert compute(toy, "after", "need") == 0
+    assert toy.words() == dict.fromkeys(CELLS, "missing") | {"need": "done", "after": "done"}
+    assert compute(toy, "after") == 0
+    assert compute(toy, "bad", "a") == 1
+    assert toy.words()["a"] == "done"
+    before = toy.store.generation(toy.cells["a"].key)
+    assert compute(toy, "a") == 0
+    assert toy.store.generation(toy.cells["a"].key) == before
+    assert compute(toy, "a", more=["--again"]) == 0
+    assert toy.store.generation(toy.cells["a"].key) != before
+    capsys.readouterr()
+
+
+def test_a_need_that_is_not_there_is_named_and_the_other_cells_are_computed(tmp_path, monkeypatch, capsys):
+    toy = Toy(tmp_path, monkeypatch, CELLS)
+    assert compute(toy, "after", "a") == 1
+    assert capsys.readouterr().err.splitlines()[0] == (
+        f"suite: blocked: after: it needs 'need' ({toy.cells['need'].key}), which is missing; compute that first"
+    )
+    assert toy.words() == dict.fromkeys(CELLS, "missing") | {"a": "done"}
+
+
+def test_a_key_that_no_claim_asks_for_is_refused(tmp_path, monkeypatch, capsys):
+    toy = Toy(tmp_path, monkeypatch, CELLS)
+    assert compute(toy, "need", "network-0123") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("suite: no claim asks for a cell 'network-0123' at profile toy on cpu: did code, profile,")
+    assert toy.words()["need"] == "missing"
+
+
+@pytest.mark.parametrize("tries", [2, 9])
+def test_a_cell_that_is_busy_for_a_moment_is_tried_again_and_then_those_that_need_it(tmp_path, monkeypatch, tries):
+    from fake_studies.plans import quiet
+
+    from suite.run.compute import choose
+    from suite.run.compute import compute as compute_chosen
+    from suite.run.executors import Work
+    from suite.run.executors.inline import Inline
+
+    toy = Toy(tmp_path, monkeypatch, CELLS)
+    keys = [toy.cells[name].key for name in ("need", "after", "bad", "after bad")]
+    made, blocked = choose(toy.claims, toy.profile, toy.store, keys)
+    assert not blocked
+    lock = toy.store.lock(toy.cells["need"].key)
+    lock.__enter__()
+    pauses = []
+
+    def sleep(seconds):
+        pauses.append(seconds)
+        if len(pauses) == tries:
+            lock.__exit__(None, None, None)
+
+    assert not compute_chosen(made, Inline(Work(toy.store, "cpu")), quiet(made), sleep=sleep)
+    got = toy.words()
+    assert (got["bad"], got["after bad"]) == ("failed", "missing")
+    assert (got["need"], got["after"]) == (("done", "done") if tries == 2 else ("missing", "missing"))
+    if tries == 9:
+        lock.__exit__(None, None, None)

@@ -1,0 +1,106 @@
+"""What a profile asks of a cluster, what it forgot, and what that will cost."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from fake_studies import make
+from fake_studies.plans import plan_of
+
+from suite import profile as profiles
+from suite.errors import SuiteError
+from suite.evidence.store import State, Store
+from suite.run.costs import Cost, estimate
+from suite.run.resources import Resources, device_of, resources
+
+
+def profile(**section):
+    return profiles.Profile("toy", "proxy", "fake", (0,), sections={"compute": section})
+
+
+def test_without_a_section_a_job_is_one_process_of_one_node_for_a_day():
+    found = resources(profiles.Profile("toy", "proxy", "fake", (0,)), "student")
+    assert found == Resources()
+    assert found.submission(weight=3.0, device="cpu", threads=2) == {
+        "nodes": 1,
+        "tasks_per_node": 1,
+        "timeout_min": 1440,
+        "cpus_per_task": 2,
+    }
+
+
+def test_a_study_says_what_differs_and_what_is_typed_wins():
+    made = profile(
+        processes=2,
+        hours=0.25,
+        device="cuda",
+        slurm={"partition": "gpu", "mem_gb": 10},
+        student={"processes": 8, "slurm": {"mem_gb": 100}},
+    )
+    assert device_of(made) == "cuda"
+    teacher, student = resources(made, "network"), resources(made, "student", {"timeout_min": 7})
+    assert (teacher.processes, student.processes, student.world) == (2, 8, 8)
+    assert teacher.parameters == {"partition": "gpu", "mem_gb": 10}
+    assert student.parameters == {"partition": "gpu", "mem_gb": 100, "timeout_min": 7}
+    assert teacher.submission(weight=3.0, device="cuda", threads=1) == {
+        "nodes": 1,
+        "tasks_per_node": 1,
+        "timeout_min": 90,
+        "gpus_per_node": 2,
+        "cpus_per_task": 16,
+        "partition": "gpu",
+        "mem_gb": 10,
+    }
+    assert student.submission(weight=3.0, device="cuda", threads=1)["timeout_min"] == 7
+    assert resources(made, "network").submission(weight=0.001, device="cpu", threads=1)["timeout_min"] == 1
+
+
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        ({"proceses": 2}, "[compute]: unknown key 'proceses'"),
+        ({"processes": 0}, "[compute]: processes = 0 must be a whole number of at least 1"),
+        ({"nodes": True}, "nodes = True must be a whole number"),
+        ({"hours": 0}, "hours = 0 must be a number above 0"),
+        ({"hours": "3:00"}, "hours = '3:00' must be a number above 0"),
+        ({"slurm": "gpu"}, "slurm = 'gpu' must be a section of submitit's parameters"),
+        ({"studnet": {"nodes": 2}}, "'studnet' is no study"),
+        ({"student": {"nodes": 0}}, "[compute.student]: nodes = 0 must be"),
+    ],
+)
+def test_what_nobody_reads_is_named(section, words):
+    with pytest.raises(SuiteError, match=re.escape(words)):
+        resources(profile(**section), "student")
+
+
+# -------------------------------------------------------------------------------------------------- costs
+
+
+@pytest.fixture
+def plan(tmp_path):
+    cells = [make("seen", weight=2.0), make("a", weight=3.0), make("b", study="student", weight=4.0)]
+    made = plan_of(Store(tmp_path), *cells)
+    made.steps[0].run, made.steps[0].state = False, State("done", seconds=3600.0)
+    return made
+
+
+def test_costs_are_measured_or_the_profiles_or_unknown(plan):
+    single, student = "fake_studies.single", "student"
+    on_cpu = profile()
+    assert estimate(plan, on_cpu).costs == (
+        Cost(single, 1, 5400.0, 0.0, "measured"),
+        Cost(student, 1, None, 0.0, ""),
+    )
+    assert estimate(plan, on_cpu).seconds is None
+    assert estimate(plan, on_cpu).unknown == (student,)
+    on_gpus = replace(profile(hours=0.5, student={"processes": 4, "nodes": 2}), device="cuda")
+    costs = estimate(plan, on_gpus, workers=None)
+    assert costs.costs == (
+        Cost(single, 1, 5400.0, 1.5, "measured"),
+        Cost(student, 1, 7200.0, 16.0, "from the profile"),
+    )
+    assert (costs.seconds, costs.gpu_hours) == (12600.0, 17.5)
+    assert estimate(plan, on_gpus, workers=2).seconds == 6300.0
+    assert estimate(plan, replace(on_cpu, device="cuda")).gpu_hours is None
