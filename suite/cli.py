@@ -54,10 +54,17 @@ def _selected(options: argparse.Namespace) -> list[Claim]:
 
 def _session(options: argparse.Namespace) -> tuple[list[Claim], Profile, Evidence]:
     """What every command that looks at claims needs: the claims, the profile, access to its evidence."""
+    from suite.assess import Evidence  # noqa: PLC0415
+
+    chosen = _profile(options)
+    return _selected(options), chosen, Evidence(chosen, _store(options))
+
+
+def _profile(options: argparse.Namespace) -> Profile:
+    """The profile as the options ask for it."""
     from dataclasses import replace  # noqa: PLC0415
 
     from suite import profile  # noqa: PLC0415
-    from suite.assess import Evidence  # noqa: PLC0415
     from suite.evidence.runtime import resolve_device  # noqa: PLC0415
     from suite.run.resources import device_of  # noqa: PLC0415
 
@@ -76,8 +83,7 @@ def _session(options: argparse.Namespace) -> tuple[list[Claim], Profile, Evidenc
         for file in getattr(options, name, None) or ():
             chosen = chosen.asked_with(option, file)
     asked = device_of(chosen) if options.device == DEVICE else options.device
-    chosen = replace(chosen, device=resolve_device(asked, here=_computes_here(options)))
-    return _selected(options), chosen, Evidence(chosen, _store(options))
+    return replace(chosen, device=resolve_device(asked, here=_computes_here(options)))
 
 
 def _store(options: argparse.Namespace) -> Store:
@@ -184,7 +190,7 @@ def _claims(options: argparse.Namespace) -> int:
     assessments = [assessment for session in sessions for assessment in session.assessments]
     status = _show(assessments, evidence, options, console)
     if evidence.profile.scope != "smoke":
-        _if_possible("the report page", "report", lambda: _write_report(evidence, sessions))
+        _if_possible("the report page", "report", lambda: _write_report(claims, evidence, sessions))
         if not options.released:
             _say("released evidence was not judged: clone an author's repository and add --released DIR")
     if options.sync:
@@ -317,20 +323,39 @@ def _sessions(options: argparse.Namespace, claims: Sequence[Claim], evidence: Ev
     return judge_profiles(claims, profiles, evidence.store)
 
 
-def _write_report(evidence: Evidence, sessions: Sequence[Judged]) -> None:
+def _others(evidence: Evidence) -> list[Profile]:
+    """Every other profile that was judged here before and has evidence; released files need --released DIR."""
+    from suite.claim.schema import RELEASED  # noqa: PLC0415
+    from suite.show.page.others import judged_before  # noqa: PLC0415
+
+    found = []
+    for name, words in judged_before(evidence.store.root, but=(evidence.profile.name, RELEASED)).items():
+        try:
+            asked = parse(words)
+            asked.bundles = asked.preferred = None  # bundles are this session's own
+            asked.command = "report"  # nothing of it is computed here
+            found.append(_profile(asked))
+        except SuiteError as reason:
+            _say(f"evidence of profile {name} is not shown: {reason}")
+    return found
+
+
+def _write_report(claims: Sequence[Claim], evidence: Evidence, sessions: Sequence[Judged]) -> None:
+    """Write the page of the session's verdicts and of every other profile that has evidence."""
     from suite.evidence.disk import writing  # noqa: PLC0415
-    from suite.show.page.report import write_report  # noqa: PLC0415
+    from suite.show.page.report import judge_profiles, write_report  # noqa: PLC0415
     from suite.show.recorded import history  # noqa: PLC0415
 
     known = history(RECORDED)
+    others = judge_profiles(claims, _others(evidence), evidence.store)
     with writing(evidence.store.root):
-        page = write_report(evidence.store.root, sessions, history=known)
+        page = write_report(evidence.store.root, [*sessions, *others], history=known)
     _say(f"the report page is {page}")
 
 
 def _report(options: argparse.Namespace) -> int:
     claims, _, evidence = _session(options)
-    _write_report(evidence, _sessions(options, claims, evidence))
+    _write_report(claims, evidence, _sessions(options, claims, evidence))
     return OK
 
 
@@ -474,6 +499,7 @@ def _portable(options: argparse.Namespace, profile: Profile) -> str:
     given = ["--profile", Path(options.profile).name]
     given += ["--seeds", str(options.seeds)] if options.seeds is not None else []
     given += ["--device", profile.device] if profile.device != "cpu" else []
+    given += ["--images", "DIR"] if options.images else []
     return shlex.join(("python", "-m", "suite", "claims", *asked, *given))
 
 

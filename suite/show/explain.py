@@ -13,6 +13,7 @@ from suite.run.progress import duration
 from suite.show import describe
 from suite.show.marks import MARKS, marked
 from suite.show.numbers import number, plural, ranges, with_unit
+from suite.show.recorded import periods
 from suite.show.runs import reached, runs, seconds_per_seed
 from suite.show.terminal import by_claim, deviation_table, line
 from suite.show.whatif import print_what_if, what_if_claim
@@ -196,14 +197,15 @@ def _history_table(history: Sequence[Entry], unit: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("date", "profile", "verdict", "measured [95 %]", "n", "commit"):
         table.add_column(column)
-    for entry in history:
+    for period in periods(history):
+        entry = period.first
         cells = (
-            entry.date,
+            period.dates,
             entry.profile,
             entry.verdict,
             entry.measured(unit),
             str(entry.n or "-"),
-            entry.commit[:12],
+            period.commits,
         )
         table.add_row(*(Text(cell) for cell in cells))
     return table

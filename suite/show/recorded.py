@@ -118,6 +118,46 @@ def history(path: Path) -> dict[str, list[Entry]]:
     return found
 
 
+@dataclass(frozen=True)
+class Period:
+    """A verdict with its numbers for as long as it was recorded unchanged.
+
+    Attributes:
+        first: when it was recorded first.
+        last: when it was recorded last; the same entry where it was recorded once.
+        times: how often.
+    """
+
+    first: Entry
+    last: Entry
+    times: int
+
+    @property
+    def dates(self) -> str:
+        """The day, or the first and the last of them."""
+        first, last = self.first.date, self.last.date
+        days = first if first == last else f"{first} to {last}"
+        return days if self.times == 1 else f"{days}, {self.times} times"
+
+    @property
+    def commits(self) -> str:
+        """The commit, or the first and the last, twelve digits each."""
+        first, last = self.first.commit[:12], self.last.commit[:12]
+        return first if first == last else f"{first} to {last}"
+
+
+def periods(entries: Iterable[Entry]) -> list[Period]:
+    """How a verdict changed over time, profile by profile: unchanged repeats are folded, oldest first."""
+    found: dict[str, list[Period]] = {}
+    for entry in entries:
+        kept = found.setdefault(entry.profile, [])
+        if kept and kept[-1].first.finding == entry.finding:
+            kept[-1] = Period(kept[-1].first, entry, kept[-1].times + 1)
+        else:
+            kept.append(Period(entry, entry, 1))
+    return [period for kept in found.values() for period in kept]
+
+
 def _rounded(value: float | None) -> float | None:
     kept = finite(value)
     if kept is None or kept.is_integer():

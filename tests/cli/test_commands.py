@@ -408,6 +408,49 @@ def test_whoever_has_read_enough_may_leave(tmp_path):
     assert (child.returncode, complaints) == (0, b"")
 
 
+# -------------------------------------------------------------------------------------------------- profiles of a page
+
+
+def page_profiles(run, monkeypatch, *arguments):
+    """Names of the profiles that the page is made of, and what was said."""
+    found = []
+
+    def noted(root, sessions, *, history):
+        found.extend((one.evidence.profile.name, len(one.evidence.profile.seeds)) for one in sessions)
+        return draw(root, sessions, history=history)
+
+    monkeypatch.setattr("suite.catalog.discover", lambda: [SOUND])
+    monkeypatch.setattr("suite.show.page.report.write_report", noted)
+    assert main([*arguments, "--device", "cpu"]) == OK
+    return found
+
+
+def test_the_page_shows_every_profile_that_has_evidence(run, monkeypatch, capsys):
+    for name, scope in (("second", "proxy"), ("third", "proxy"), ("tiny", "smoke")):
+        (run.folder / f"{name}.toml").write_text(PROFILE_TOML.replace('"proxy"', f'"{scope}"'))
+    report = ("report", "--profile", "toy.toml")
+    run("claims")
+    assert page_profiles(run, monkeypatch, *report) == [("toy", 4)]
+    for name in ("second", "tiny"):
+        assert main(["claims", "--profile", f"{name}.toml", "--seeds", "3", "--device", "cpu", "--no-sync"]) == OK
+    assert page_profiles(run, monkeypatch, *report) == [("toy", 4), ("second", 3)]
+    assert main(["judge", "--profile", "third.toml", "--seeds", "9", "--device", "cpu"]) == NOT_OK
+    assert page_profiles(run, monkeypatch, *report) == [("toy", 4), ("second", 3)], "nothing was measured at third"
+    (run.folder / "second.toml").unlink()
+    capsys.readouterr()
+    assert page_profiles(run, monkeypatch, *report) == [("toy", 4)]
+    said = capsys.readouterr().err
+    assert "suite: evidence of profile second is not shown: no profile 'second.toml'" in said
+    (run.folder / "evidence" / "claims-second.json").write_text("[")
+    assert page_profiles(run, monkeypatch, *report) == [("toy", 4)]
+
+
+def test_the_page_of_smoke_shows_smoke_alone_of_its_kind(run, monkeypatch):
+    (run.folder / "tiny.toml").write_text(PROFILE_TOML.replace('"proxy"', '"smoke"'))
+    run("claims")
+    assert page_profiles(run, monkeypatch, "report", "--profile", "tiny.toml") == [("tiny", 4), ("toy", 4)]
+
+
 # -------------------------------------------------------------------------------------------------- bundles
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
+import shutil
+from dataclasses import dataclass, replace
 
+import matplotlib as mpl
+import numpy as np
 import pytest
 from html_page import Page
 from page_examples import HOSTILE, PROFILE, every_figure, hostile, judged
 
+from suite.show.figures import drawing, shelf
 from suite.show.page import report
 from suite.show.page.document import Stamp
 from suite.show.page.item import Judged, shown
@@ -18,6 +22,8 @@ from suite.show.recorded import Entry
 STAMP = Stamp("2026-01-02 03:04 UTC", "c0ffee", "a machine")
 ENTRIES = [
     Entry("2025-12-01", "abc", "m", "tiny", "every_figure.interval", "inconclusive", 0.5, 0.1, 0.9, 2),
+    Entry("2025-12-03", "abd", "m", "tiny", "every_figure.interval", "inconclusive", 0.5, 0.1, 0.9, 2),
+    Entry("2025-12-05", "abe", "m", "tiny", "every_figure.interval", "reproduced", 0.9, 0.8, 1.0, 3),
     Entry("2025-12-24", "def", "m", "other", "every_figure.interval", "consistent", 7.25, 7.0, 7.5, 2),
 ]
 
@@ -132,8 +138,12 @@ def test_a_card_says_everything(source):
         "made_up (arXiv 2501.00001)",
         "measure trained cait, seed 1",
         "torch",
-        "2025-12-01",
-        "inconclusive",
+        "How the verdict changed over time",
+        "2025-12-01 to 2025-12-03, 2 times",
+        "0.50 [0.10, 0.90] bits",
+        "abc to abd",
+        "2025-12-05",
+        "abe",
     ):
         assert wanted in card, wanted
     assert "2025-12-24" not in card  # another profile's
@@ -198,6 +208,95 @@ def test_without_evidence_everything_is_not_run(tmp_path):
 
 def test_equal_input_gives_an_equal_page(source, root, tmp_path):
     assert write(root, every_figure(), history={"every_figure.interval": ENTRIES}) == source
+
+
+def files_of(root):
+    return {path.name: path.read_bytes() for path in (root / "report" / "figures").iterdir()}
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """How many figures are drawn, by what was judged."""
+    found = []
+    real = drawing.draw
+    monkeypatch.setattr(drawing, "draw", lambda plot, what, **look: found.append(what) or real(plot, what, **look))
+    return found
+
+
+def test_a_figure_is_drawn_once_and_the_page_stays_as_if_drawn_anew(tmp_path, drawn):
+    page = write(tmp_path, small())
+    files, index = files_of(tmp_path), (tmp_path / "report" / "figures.json").read_bytes()
+    assert len(drawn) == 2
+    assert write(tmp_path, small()) == page
+    assert len(drawn) == 2
+    shutil.rmtree(tmp_path / "report")
+    assert write(tmp_path, small()) == page
+    assert len(drawn) == 4
+    assert files_of(tmp_path) == files
+    assert (tmp_path / "report" / "figures.json").read_bytes() == index
+
+
+def test_a_file_that_is_missing_or_edited_is_drawn_again(tmp_path, drawn):
+    page = write(tmp_path, small())
+    files = files_of(tmp_path)
+    figures = tmp_path / "report" / "figures"
+    for name in files:
+        (figures / name).write_bytes(files[name] + b" ")
+        assert write(tmp_path, small()) == page
+        (figures / name).unlink()
+        assert write(tmp_path, small()) == page
+        assert files_of(tmp_path) == files
+    assert len(drawn) == 2 + 2 * len(files)
+
+
+def test_only_the_figure_whose_data_changed_is_drawn_again(tmp_path, drawn):
+    claim = small()
+    write(tmp_path, claim)
+    first, second = claim.criteria
+    moved = replace(first, quantity=replace(first.quantity, name="another quantity"))
+    write(tmp_path, replace(claim, criteria=(moved, second)))
+    assert [what.quantity for what in drawn[2:]] == ["another quantity"]
+    write(tmp_path, replace(claim, criteria=(moved, second)), profile=replace(PROFILE, seeds=(0, 1, 2, 3)))
+    assert len(drawn) == 5
+
+
+def test_other_code_or_another_matplotlib_draws_everything_again(tmp_path, drawn, monkeypatch):
+    write(tmp_path, small())
+    monkeypatch.setattr(shelf, "code_digest", lambda *_: "another")
+    write(tmp_path, small())
+    assert len(drawn) == 4
+    monkeypatch.setattr(shelf, "version", lambda _: "0.1")
+    write(tmp_path, small())
+    assert len(drawn) == 6
+    with mpl.rc_context({"lines.linewidth": 9.0}):
+        write(tmp_path, small())
+    assert len(drawn) == 8
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 0, "figures": {}}', '{"format": 1, "figures": [1]}'])
+def test_an_index_that_cannot_be_read_knows_no_figure(tmp_path, drawn, text):
+    page = write(tmp_path, small())
+    (tmp_path / "report" / "figures.json").write_text(text)
+    assert write(tmp_path, small()) == page
+    assert len(drawn) == 4
+
+
+def test_fingerprints_tell_everything_apart_that_can_be_drawn():
+    @dataclass
+    class One:
+        x: object
+
+    class Two(One):
+        pass
+
+    values = [
+        None, 0, 0.0, -0.0, False, "", "0", (), ("",), (0, 1), ((0,), 1), float("nan"), One(0), Two(0), One((0,)),
+        np.zeros(2), np.zeros(2, np.float32), np.zeros((2, 1)), np.array([0.0, -0.0]), np.float64(0),
+    ]  # fmt: skip
+    assert len({shelf.fingerprint(value) for value in values}) == len(values)
+    assert shelf.fingerprint(np.arange(6.0).reshape(2, 3).T) == shelf.fingerprint(np.arange(6.0).reshape(2, 3).T.copy())
+    with pytest.raises(TypeError, match="no fingerprint of set"):
+        shelf.fingerprint(One({1}))
 
 
 def test_figures_that_are_gone_are_removed(tmp_path):

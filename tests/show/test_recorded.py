@@ -7,7 +7,7 @@ import synthetic
 
 from suite.assess import Evidence, assess
 from suite.errors import SuiteError
-from suite.show.recorded import history, record
+from suite.show.recorded import Entry, history, periods, record
 
 
 @pytest.fixture
@@ -111,3 +111,27 @@ def test_profiles_have_values_of_their_own(log, judged, evidence):
     other = Evidence(replace(evidence.profile, name="other"), evidence.store)
     assert record(log, assess([synthetic.claim()], other)) == 5
     assert [entry.profile for entry in history(log)["made_up.holds"]] == ["tiny", "other"]
+
+
+def entry(date, verdict, estimate, profile="desk", commit="c0ffee"):
+    return Entry(date, commit, "m", profile, "a.b", verdict, estimate, 0.0, 1.0, 6)
+
+
+def test_unchanged_repeats_are_one_period_and_changes_are_kept_in_order():
+    found = periods(
+        [
+            entry("2026-01-01", "inconclusive", 0.5, commit="aaaa" * 10),
+            entry("2026-01-02", "reproduced", 0.5, profile="frozen"),
+            entry("2026-01-03", "inconclusive", 0.5, commit="bbbb" * 10),
+            entry("2026-01-03", "inconclusive", 0.6),
+            entry("2026-01-04", "inconclusive", 0.5),
+            entry("2026-01-04", "inconclusive", 0.5),
+        ]
+    )
+    assert [(one.dates, one.first.profile, one.first.estimate, one.commits) for one in found] == [
+        ("2026-01-01 to 2026-01-03, 2 times", "desk", 0.5, "aaaaaaaaaaaa to bbbbbbbbbbbb"),
+        ("2026-01-03", "desk", 0.6, "c0ffee"),
+        ("2026-01-04, 2 times", "desk", 0.5, "c0ffee"),
+        ("2026-01-02", "frozen", 0.5, "c0ffee"),
+    ]
+    assert periods([]) == []

@@ -11,6 +11,7 @@ from suite.show.mlflow_rows import experiment_name, profile_name
 from suite.show.numbers import interval_text, number, plural, with_unit
 from suite.show.page.markup import Content, Markup, join, link, tag
 from suite.show.page.pieces import chip, departure, paper_link
+from suite.show.recorded import periods
 from suite.show.runs import seconds_per_seed
 
 if TYPE_CHECKING:
@@ -170,12 +171,19 @@ def _deviations(assessment: Assessment) -> Markup:
 def _history(item: Item) -> Markup:
     unit = item.assessment.criterion.quantity.unit
     rows = [
-        (entry.date, entry.verdict, entry.measured(unit), number(entry.n) if entry.n else "-", entry.commit[:12])
-        for entry in item.history
+        (
+            period.dates,
+            period.first.profile,
+            period.first.verdict,
+            period.first.measured(unit),
+            number(period.first.n) if period.first.n else "-",
+            period.commits,
+        )
+        for period in periods(item.history)
     ]
     if not rows:
         return tag("p", "This verdict was not recorded before (", tag("code", "python -m suite record"), ").")
-    columns = ("date", "verdict", "measured [95 %]", "n", "commit")
+    columns = ("date", "profile", "verdict", "measured [95 %]", "n", "commit")
     return _table("How the verdict changed over time", columns, rows)
 
 

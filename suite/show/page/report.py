@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from suite.claim import Claim
     from suite.evidence.store import Store
     from suite.profile import Profile
+    from suite.show.figures.shelf import Shelf
     from suite.show.recorded import Entry
 
 FOLDER = "report"
@@ -50,6 +51,9 @@ def write_report(
 ) -> Path:
     """Write ``report/index.html``, ``report/figures/`` and ``report/claims.json`` under a folder.
 
+    Figures whose data did not change are kept as they are (``report/figures.json``, see
+    :mod:`suite.show.figures.shelf`).
+
     Args:
         root: the evidence's folder.
         sessions: judged profiles; the first is shown even without any evidence, the others only with some.
@@ -63,7 +67,7 @@ def write_report(
     present = [session for index, session in enumerate(sessions) if index == 0 or session.has_evidence]
     absent = [session.evidence.profile for session in sessions if session not in present]
     assessments = shown(present)
-    pictures = _pictures(assessments, present, folder / "figures")
+    pictures = _pictures(assessments, present, folder)
     items = _items(assessments, pictures, history or {})
     page = document(items, [one.evidence.profile for one in present], stamp or _now(), absent=absent)
     replace_text(folder / "index.html", page)
@@ -90,33 +94,36 @@ def _items(
     ]
 
 
-def _pictures(assessments: Sequence[Assessment], sessions: Sequence[Judged], folder: Path) -> list[Picture]:
-    """Draw every figure and write its files; files of figures that are gone are removed."""
+def _pictures(assessments: Sequence[Assessment], sessions: Sequence[Judged], page: Path) -> list[Picture]:
+    """Draw every figure whose data changed and write its files; files of figures that are gone are removed."""
     if find_spec("matplotlib") is None:
         return [Picture(None, NO_MATPLOTLIB) for _ in assessments]
+    from suite.show.figures.shelf import Shelf  # noqa: PLC0415 - needs matplotlib, which is optional
+
     evidence = {session.evidence.profile.name: session.evidence for session in sessions}
+    folder = page / "figures"
     folder.mkdir(parents=True, exist_ok=True)
-    pictures = [_picture(assessment, evidence[assessment.profile.name], folder) for assessment in assessments]
-    kept = {picture.file for picture in pictures}
-    for path in folder.iterdir():
-        if path.suffix in (".svg", ".png") and path.stem not in kept:
-            path.unlink()
+    shelf = Shelf(page, folder)
+    pictures = [_picture(assessment, evidence[assessment.profile.name], shelf) for assessment in assessments]
+    shelf.save()
     return pictures
 
 
-def _picture(assessment: Assessment, evidence: Evidence, folder: Path) -> Picture:
-    from suite.show.figures.drawing import figure_of  # noqa: PLC0415 - needs matplotlib, which is optional
+def _picture(assessment: Assessment, evidence: Evidence, shelf: Shelf) -> Picture:
+    from suite.show.figures.drawing import sketch_of  # noqa: PLC0415 - needs matplotlib, which is optional
     from suite.show.figures.export import inline, png, svg  # noqa: PLC0415
 
+    name = slug(f"{assessment.name}.{assessment.profile.name}")
     try:
-        drawing = figure_of(assessment, evidence)
+        sketch = sketch_of(assessment, evidence)
+        image = shelf.take(name, sketch)
+        if image is None:
+            figure = sketch.drawn()
+            image = svg(figure)
+            shelf.put(name, sketch, image, png(figure))
     except (Unavailable, SuiteError) as reason:
         return Picture(None, str(reason))
     except (ValueError, KeyError, IndexError, StopIteration) as fault:
         return Picture(None, f"it could not be drawn ({type(fault).__name__}: {fault})")
-    name = slug(f"{assessment.name}.{assessment.profile.name}")
-    image = svg(drawing.figure)
-    replace_text(folder / f"{name}.svg", image)
-    (folder / f"{name}.png").write_bytes(png(drawing.figure))
     description = text(f"{assessment.criterion.sentence} Measured {describe.measured(assessment)}.")
-    return Picture(Markup(inline(image, prefix=f"{name}-", description=description)), drawing.caption, name)
+    return Picture(Markup(inline(image, prefix=f"{name}-", description=description)), sketch.caption, name)
