@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from fake_studies import make
 from fake_studies.plans import plan_of
 
+import suite
 from suite import profile as profiles
 from suite.errors import SuiteError
 from suite.evidence.store import State, Store
@@ -104,3 +107,12 @@ def test_costs_are_measured_or_the_profiles_or_unknown(plan):
     assert (costs.seconds, costs.gpu_hours) == (12600.0, 17.5)
     assert estimate(plan, on_gpus, workers=2).seconds == 6300.0
     assert estimate(plan, replace(on_cpu, device="cuda")).gpu_hours is None
+
+
+def test_the_example_of_the_readme_is_one():
+    text = (Path(suite.__file__).parents[1] / "README.md").read_text()
+    (example,) = re.findall(r"^```toml\n(\[compute\].*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    made = profile(**tomllib.loads(example)["compute"])
+    assert device_of(made) == "cuda"
+    asked = resources(made, "student")
+    assert (asked.world, asked.hours, asked.parameters) == (16, 1.5, {"partition": "gpu"})
