@@ -301,9 +301,15 @@ def _sync_if_installed(assessments: list[Assessment], evidence: Evidence) -> Non
     from importlib.util import find_spec  # noqa: PLC0415
 
     def synchronise() -> None:
+        from suite.show.mlflow_current import is_current, remember, state  # noqa: PLC0415
+
+        root = evidence.store.root
+        if is_current(root, state(root, assessments)):
+            return
         from suite.show.mlflow_export import sync  # noqa: PLC0415
 
-        sync(evidence.store.root, assessments)
+        sync(root, assessments)
+        remember(root, state(root, assessments))
 
     if find_spec("mlflow") is None:
         _say("MLflow is not installed: the evidence is complete without it; 'python -m suite sync' adds the view")

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from suite.assess import assess
 from suite.errors import SuiteError
 from suite.judge import Region
-from suite.show import mlflow_client, mlflow_export
+from suite.show import mlflow_client, mlflow_current, mlflow_export
 from suite.show.mlflow_export import database, sync
 from suite.show.mlflow_names import flatten, listed, safe_name, unique, unlisted
 from suite.show.mlflow_rows import rows
@@ -358,3 +358,17 @@ def test_lists_of_claims_survive_a_tag(claims):
 
 def test_settings_are_flattened_to_their_leaves():
     assert flatten({"a": {"b": 1, "c": [1, 2]}, "d": "x"}) == {"a.b": 1, "a.c": [1, 2], "d": "x"}
+
+
+def test_what_is_up_to_date_is_told_without_mlflow(root):
+    now = mlflow_current.state(root, judged(root))
+    mlflow_current.remember(root, now)
+    assert not mlflow_current.is_current(root, now), "there is no database yet"
+    sync(root, judged(root))
+    assert not mlflow_current.is_current(root, mlflow_current.state(root, judged(root)))
+    mlflow_current.remember(root, mlflow_current.state(root, judged(root)))
+    assert mlflow_current.is_current(root, mlflow_current.state(root, judged(root)))
+    assert not mlflow_current.is_current(root, mlflow_current.state(root, judged(root)[:1]))
+    with View(root) as view:
+        view.client.set_tag(view.run("made_up.holds@tiny").info.run_id, "mine", "changed by hand")
+    assert not mlflow_current.is_current(root, mlflow_current.state(root, judged(root)))
