@@ -9,7 +9,7 @@ import numpy as np
 
 from suite.claim import Unavailable
 from suite.claim.schema import Unverifiable
-from suite.errors import one_line
+from suite.errors import Unobtainable, one_line
 from suite.evidence.store import Missing, Store
 from suite.judge import Judgement, Observed, Question, Sampling, Verdict, departs, judge_family, overall, relabel_smoke
 
@@ -38,11 +38,13 @@ class Evidence:
         self.read: dict[str, Result] = {}
 
     def result(self, cell: Cell) -> Result:
-        """A finished cell; NotComputed if it never was, SuiteError if it failed or is damaged."""
+        """A finished cell; NotComputed or Unavailable if there is none, SuiteError if it failed or is damaged."""
         try:
             result = self.store.read(cell)
         except Missing as error:
             raise NotComputed(str(error)) from None
+        except Unobtainable as error:
+            raise Unavailable(str(error)) from None
         self.read[result.key] = result
         return result
 

@@ -11,6 +11,10 @@ class LostProcess(SuiteError):
     """Another process of the job is gone: no fault of what was computed, which stays unfinished and resumes."""
 
 
+class Unobtainable(SuiteError):
+    """Something that a cell needs cannot be had here (weights, say); the message says what, and how to give it."""
+
+
 def one_line(fault: BaseException) -> str:
     """A fault in one line: our own as it is, others with their type; messages of torch span many lines."""
     said = " ".join(str(fault).split())

@@ -72,7 +72,7 @@ class Draft:
             (self.folder / METRICS).write_text(lines, encoding="utf-8")
         self._close({"status": "done"}, seconds=seconds, device=device)
 
-    def fail(self, error: str, *, seconds: float, device: str, reason: str = "") -> None:
+    def fail(self, error: str, *, seconds: float, device: str, reason: str = "", lacking: bool = False) -> None:
         """Keep the cell as failed: never a result, always visible.
 
         Args:
@@ -80,10 +80,12 @@ class Draft:
             seconds: how long it took to fail.
             device: where.
             reason: in one line; by default the last line of ``error``.
+            lacking: nothing is at fault, but something that it needs cannot be had here.
         """
         self.log(error)
         lines = error.strip().splitlines() or ["no reason given"]
-        self._close({"status": "failed", "error": reason or lines[-1]}, seconds=seconds, device=device)
+        status = {"status": "failed", "error": reason or lines[-1], "lacking": lacking}
+        self._close(status, seconds=seconds, device=device)
 
     def _close(self, status: dict[str, Any], *, seconds: float, device: str) -> None:
         record = self.cell.identity | {

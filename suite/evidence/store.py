@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from suite.errors import SuiteError
+from suite.errors import SuiteError, Unobtainable
 from suite.evidence.cell import Cell, Result
 from suite.evidence.disk import Unwritable, sync, writing
 from suite.evidence.draft import ARRAYS, CHECKPOINTS, METRICS, RECORD, Draft, LazyArrays, sweep
@@ -94,6 +94,7 @@ class Store:
         Raises:
             Missing: it was not computed.
             Failed: it was tried and failed; the message holds the reason.
+            Unobtainable: it was tried, and something that it needs cannot be had here.
             Damaged: a file is missing, truncated or edited.
         """
         key = cell if isinstance(cell, str) else cell.key
@@ -118,6 +119,8 @@ class Store:
         if not os.path.lexists(folder):
             raise Missing(f"cell '{name}' is not computed")
         seal = read_seal(folder, key)
+        if seal.get("lacking"):
+            raise Unobtainable(seal["error"])
         if seal["status"] != "done":
             raise Failed(f"cell '{name}' failed: {seal['error']}")
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))

@@ -10,7 +10,7 @@ from enum import StrEnum
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from suite.errors import SuiteError, one_line
+from suite.errors import SuiteError, Unobtainable, one_line
 from suite.evidence.disk import Unwritable, full, is_full
 
 if TYPE_CHECKING:
@@ -83,7 +83,8 @@ class Workbench:
         if is_full(fault, self._store.root):
             raise full(self._store.root) from fault
         text = "".join(traceback.format_exception(fault))
-        self._draft.fail(text, reason=one_line(fault), seconds=seconds, device=self.device)
+        lacking = isinstance(fault, Unobtainable)
+        self._draft.fail(text, reason=one_line(fault), seconds=seconds, device=self.device, lacking=lacking)
         return Outcome.FAILED
 
     def _finish(self, result: Any, seconds: float) -> Exception | None:
