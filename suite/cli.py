@@ -67,6 +67,7 @@ def _profile(options: argparse.Namespace) -> Profile:
     from suite import profile  # noqa: PLC0415
     from suite.evidence.runtime import resolve_device  # noqa: PLC0415
     from suite.run.resources import device_of  # noqa: PLC0415
+    from suite.scope import as_measured  # noqa: PLC0415
 
     released = tuple(Path(folder) for folder in options.released or ())
     for folder in released:
@@ -74,6 +75,7 @@ def _profile(options: argparse.Namespace) -> Profile:
             raise SuiteError(f"--released {folder}: no such folder; clone the authors' repository there first")
     images = _images(options.images or "")
     chosen = profile.load(options.profile, released=released, images=images, weights=_weights(options.weights or ()))
+    chosen = as_measured(chosen)
     if options.seeds is not None:
         chosen = chosen.with_seeds(options.seeds)
     for name, default in (("device", DEVICE), ("evidence", evidence_folder())):
@@ -109,8 +111,8 @@ def _say_whose(options: argparse.Namespace) -> None:
 
 
 def _images(given: str) -> str:
-    """A folder that is there, or the name of a timm data set."""
-    if given and not Path(given).is_dir() and not given.startswith(DATA_SETS):
+    """A folder or a tar file that is there, or the name of a timm data set."""
+    if given and not Path(given).exists() and not given.startswith(DATA_SETS):
         raise SuiteError(f"--images {given}: no such folder; give one, or a timm data set such as hfds/NAME")
     return given
 

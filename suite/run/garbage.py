@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from suite.claim import Unavailable
 from suite.errors import SuiteError, one_line
+from suite.evidence.code import code_digest
 from suite.evidence.draft import RECORD
 from suite.run.plan import asked, cells_of
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from suite.profile import Profile
 
 _DEVICES = ("cpu", "cuda")
+_FROZEN = "frozen"  # the study whose cells' keys nobody can tell without their images and weights
 
 
 def _seeds(store: Store) -> int:
@@ -33,13 +36,27 @@ def _seeds(store: Store) -> int:
     return most
 
 
+def _of_current_code(store: Store) -> set[str]:
+    """Cells of images and weights that are not at hand here, as long as the code that computed them is as it was."""
+    code = code_digest(f"suite.studies.{_FROZEN}")
+    found: set[str] = set()
+    for key in store.keys():  # noqa: SIM118 - a method, not a mapping
+        with suppress(OSError, ValueError, KeyError, TypeError):  # damaged: nothing to keep
+            record = json.loads((store.folder(key) / RECORD).read_text(encoding="utf-8"))
+            if record["study"] == _FROZEN and record["code"] == code:
+                found.add(key)
+    return found
+
+
 def asked_for(claims: Sequence[Claim], profiles: Iterable[Profile], store: Store) -> set[str]:
     """Keys of every cell that a claim needs at any of the profiles, on any device, with any seed on disk.
+
+    Of frozen networks these are all that today's code computed.
 
     Raises:
         SuiteError: it cannot be told for one of them, so nothing may be deleted.
     """
-    keys: set[str] = set()
+    keys = _of_current_code(store)
     seeds = _seeds(store)
     for profile in profiles:
         wide = replace(profile, seeds=tuple(range(max(seeds, len(profile.seeds)))))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from suite.claim.schema import Unavailable
+from suite.errors import SuiteError
 from suite.evidence.cell import Cell
 from suite.evidence.code import code_digest
 
@@ -26,7 +28,9 @@ def _network_spec(profile: Profile, role: str) -> dict[str, Any]:
     return {name: value for name, value in profile.network(role).items() if name in NETWORK_KEYS}
 
 
-NETWORK_KEYS = ("timm", "overrides", "pretrained", "init")
+NETWORK_KEYS = ("timm", "overrides", "pretrained", "init", "revision", "fused")
+WEIGHTS_KEYS = ("pretrained", "revision")
+FOLDER = "images"  # the data source that is a folder of images, or another data set that timm reads
 
 
 def network(profile: Profile, role: str, seed: int) -> Cell:
@@ -64,6 +68,8 @@ def representation(role: str, *, trained: bool = True) -> Callable[[Profile, int
     """
 
     def cell(profile: Profile, seed: int) -> Cell:
+        if profile.sections.get("data", {}).get("source") == FOLDER:
+            return _frozen(profile, role, seed, trained=trained)
         spec: dict[str, Any] = {
             "network": _network_spec(profile, role),
             "data": data_spec_for(profile, role),
@@ -73,9 +79,7 @@ def representation(role: str, *, trained: bool = True) -> Callable[[Profile, int
         if trained and not spec["network"].get("pretrained"):
             needs = {"network": network(profile, role, seed)}
         elif not trained:
-            spec["network"].pop("pretrained", None)
-            changes = profile.network(role).get("untrained", {})
-            spec["network"]["overrides"] = {**spec["network"].get("overrides", {}), **changes}
+            spec["network"] = _untrained(profile, role)
         return Cell(
             study="representation",
             spec=spec,
@@ -88,6 +92,48 @@ def representation(role: str, *, trained: bool = True) -> Callable[[Profile, int
         )
 
     return cell
+
+
+def _untrained(profile: Profile, role: str) -> dict[str, Any]:
+    """The same architecture as initialised, with the changes that the profile wants for a control."""
+    spec = {name: value for name, value in _network_spec(profile, role).items() if name not in WEIGHTS_KEYS}
+    return spec | {"overrides": {**spec.get("overrides", {}), **profile.network(role).get("untrained", {})}}
+
+
+def _frozen(profile: Profile, role: str, seed: int, *, trained: bool) -> Cell:
+    """Measure a network with weights of its own on a folder of images; places are local, contents enter the key."""
+    played = profile.network(role)
+    if not profile.images:
+        command = ("python", "-m", "suite", "claims", *profile.asked_with("--images", "DIR").given)
+        raise Unavailable(
+            f"profile {profile.name} measures a folder of images, and none was given: {shlex.join(command)}"
+        )
+    from suite.data.folder.choice import choose, digest  # noqa: PLC0415 - torch and timm, not needed to list claims
+    from suite.data.folder.digests import file_digest  # noqa: PLC0415
+    from suite.judge.halves import group_count  # noqa: PLC0415
+
+    data, measure = dict(profile.section("data")), dict(profile.section("measure"))
+    measure["groups"] = group_count(len(choose(profile.images, data)))
+    local: dict[str, Any] = {"images": profile.images, "role": role, "loaders": measure.pop("loaders", None)}
+    network = _network_spec(profile, role) if trained else _untrained(profile, role)
+    file = profile.weights.get(role, profile.weights.get(played["timm"])) if trained else None
+    if file is not None:
+        network = {name: value for name, value in network.items() if name not in WEIGHTS_KEYS}
+        network["weights"], local["weights"] = file_digest(file), str(file)
+    elif trained and not network.get("pretrained"):
+        raise SuiteError(
+            f"profile {profile.name}: network {role!r} has no weights: say pretrained = true, or give a file"
+        )
+    return Cell(
+        study="frozen",
+        spec={"network": network, "data": data | {"digest": digest(profile.images, data)}, "measure": measure},
+        seed=seed,
+        code=code_digest("suite.studies.frozen"),
+        device=profile.device,
+        label=f"measure {'pretrained' if trained else 'untrained'} {role}",
+        weight=float(played.get("cost", 1.0)),
+        local=local,
+    )
 
 
 def student(

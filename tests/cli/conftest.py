@@ -1,11 +1,11 @@
-"""The fake studies of ``tests/run`` serve here, too."""
+"""The fake studies of ``tests/run``, the hub of ``tests/models`` and the cells of ``tests/studies`` serve here, too."""
 
 import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "run"))
+sys.path[:0] = [str(Path(__file__).parents[1] / folder) for folder in ("run", "models", "studies")]
 
 
 @pytest.fixture(autouse=True)

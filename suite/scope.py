@@ -1,0 +1,79 @@
+"""Whether a session measures what the papers measured: if its networks, weights or images are others, it is a proxy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from suite import profile as profiles
+from suite.claim.schema import Deviation
+from suite.errors import SuiteError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from suite.profile import Profile
+
+PUBLISHED, PROXY = "published", "proxy"
+REGISTERED = "frozen"  # the profile whose networks are the papers'
+SOURCE = "images"
+DEFINES = ("timm", "overrides", "pretrained", "revision")  # what makes a network the papers'
+
+
+def as_measured(profile: Profile) -> Profile:
+    """The profile with the scope that its evidence can have.
+
+    Published numbers are of certain networks, with the weights that the hub keeps, and of images of ImageNet's
+    validation set. Where a profile that measures images says ``published`` and one of them is another, its scope
+    becomes ``proxy`` and the difference is stated as a deviation.
+
+    Raises:
+        SuiteError: weights are given for a network that the profile does not have, or the images cannot be read.
+    """
+    _require_known(profile)
+    if profile.sections.get("data", {}).get("source") != SOURCE:
+        return profile
+    others = tuple(_others(profile))
+    if profile.scope != PUBLISHED or not others:
+        return profile
+    return replace(
+        profile,
+        scope=PROXY,
+        deviations=(*profile.deviations, *others),
+        modified=(*profile.modified, *(f"other {deviation.what}" for deviation in others)),
+    )
+
+
+def _require_known(profile: Profile) -> None:
+    known = {*profile.networks, *(network.get("timm") for network in profile.networks.values())}
+    for name in profile.weights:
+        if name not in known:
+            networks = ", ".join(profile.networks) or "none"
+            raise SuiteError(f"--weights {name}=...: profile {profile.name} has no such network; it has {networks}")
+
+
+def _others(profile: Profile) -> Iterator[Deviation]:
+    papers = profiles.load(REGISTERED).networks
+    changed = [
+        role
+        for role, network in profile.networks.items()
+        if any(network.get(key) != papers.get(role, {}).get(key) for key in DEFINES)
+    ]
+    if changed:
+        yield Deviation("networks", "timm's full-size networks", f"of their own make: {', '.join(changed)}")
+    if profile.weights:
+        files = ", ".join(f"{role} from {file.name}" for role, file in profile.weights.items())
+        yield Deviation("weights", "as released, from the hub", f"files, which may hold anything: {files}")
+    if profile.images:
+        yield from _other_images(profile)
+
+
+def _other_images(profile: Profile) -> Iterator[Deviation]:
+    from suite.data.folder.choice import choose, is_imagenet_validation  # noqa: PLC0415 - torch and timm
+
+    data = profile.section("data")
+    chosen = choose(profile.images, data)
+    if "limit" in data or not is_imagenet_validation(chosen):
+        classes = len(set(chosen.classes))
+        ours = f"{len(chosen):,} images of {classes:,} classes from {profile.images}"
+        yield Deviation("images", "ImageNet-1k's validation set, the preset's share of it", ours)
