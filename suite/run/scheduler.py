@@ -91,6 +91,8 @@ def _alive(pid: int) -> bool:
         if not Path("/proc/self").exists():
             os.kill(pid, 0)
             return True
-        return _CONTROLLER in (place / "cmdline").read_bytes().decode(errors="replace")  # empty for a zombie
+        zombie = (place / "stat").read_text(errors="replace").rpartition(")")[2].split()[0] == "Z"
+        command = (place / "cmdline").read_bytes().decode(errors="replace")
+        return not zombie and (not command or _CONTROLLER in command)  # it is empty while a process starts
     except (OSError, ValueError):
         return False

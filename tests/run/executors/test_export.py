@@ -130,8 +130,8 @@ def test_a_cell_that_is_busy_for_a_moment_is_tried_again_and_then_those_that_nee
     from suite.run.executors import Work
     from suite.run.executors.inline import Inline
 
-    toy = Toy(tmp_path, monkeypatch, CELLS)
-    keys = [toy.cells[name].key for name in ("need", "after", "bad", "after bad")]
+    toy = Toy(tmp_path, monkeypatch, CELLS | {"both": {"needs": ["need", "bad"]}})
+    keys = [toy.cells[name].key for name in ("need", "after", "bad", "after bad", "both")]
     made, blocked = choose(toy.claims, toy.profile, toy.store, keys)
     assert not blocked
     lock = toy.store.lock(toy.cells["need"].key)
@@ -145,7 +145,7 @@ def test_a_cell_that_is_busy_for_a_moment_is_tried_again_and_then_those_that_nee
 
     assert not compute_chosen(made, Inline(Work(toy.store, "cpu")), quiet(made), sleep=sleep)
     got = toy.words()
-    assert (got["bad"], got["after bad"]) == ("failed", "missing")
+    assert (got["bad"], got["after bad"], got["both"]) == ("failed", "missing", "missing")
     assert (got["need"], got["after"]) == (("done", "done") if tries == 2 else ("missing", "missing"))
     if tries == 9:
         lock.__exit__(None, None, None)

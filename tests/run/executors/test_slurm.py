@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import fake_slurm
 import pytest
 from fake_studies.plans import quiet
-from toy import Toy
+from toy import Toy, wait_for
 
 from suite.cli import main
 from suite.errors import SuiteError
@@ -130,6 +130,9 @@ def test_jobs_run_in_the_order_of_their_needs_and_tell_what_they_cannot_have(clu
     assert outcomes == {"need": "done", "bad": "failed", "after": "done", "after bad": "blocked"}
     assert "blocked: after bad (it needs a cell that could not be had)" in text
     log = toy.store.root / "jobs" / "logs" / "103_0_log.err"
+    ends = {path.stem: (lambda path=path: path.read_text() not in fake_slurm.LIVE) for path in state.glob("*.state")}
+    assert all(wait_for(ended, f"{job} ended") for job, ended in ends.items())
+    assert [path.read_text() for path in sorted(state.glob("*.state"))] == ["COMPLETED", "FAILED", "FAILED"]
     words = f"blocked: after bad: it needs 'bad' ({toy.cells['bad'].key}), which is failed; compute that first"
     assert words in log.read_text()
 
