@@ -86,13 +86,12 @@ def _process(entry: Entry) -> Answer:
 
 def _alive(pid: int) -> bool:
     """Whether a job's controller lives; where /proc tells, that it is one, and no zombie."""
-    place = Path("/proc") / str(pid)
     try:
         if not Path("/proc/self").exists():
             os.kill(pid, 0)
             return True
-        zombie = (place / "stat").read_text(errors="replace").rpartition(")")[2].split()[0] == "Z"
-        command = (place / "cmdline").read_bytes().decode(errors="replace")
-        return not zombie and (not command or _CONTROLLER in command)  # it is empty while a process starts
+        state = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0]
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
     except (OSError, ValueError):
         return False
+    return state != "Z" and (not command or _CONTROLLER in command)  # it is empty while a process starts
