@@ -17,6 +17,7 @@ nox.options.sessions = ["tests", "lint"]
 
 CONSTRAINTS = Path("ci/constraints.txt").resolve()
 TESTS = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "test")
+BROWSER = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "browser")
 LINT = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "lint")
 # pytest-benchmark measures nothing beside other tests; it has a session of its own.
 PARALLEL = ("-n", "auto", "--dist", "worksteal", "-p", "no:benchmark", "--ignore=tests/bench")
@@ -72,6 +73,18 @@ def ui(session: nox.Session) -> None:
     """Start the MLflow UI on the evidence."""
     install(session)
     session.run("python", "-m", "suite", "ui", *session.posargs, env=QUIET)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """Try the report page and the MLflow UI in Debian's Chromium; screenshots go to --screenshots DIR."""
+    install(session, *TESTS, *BROWSER)
+    folder = Path(session.create_tmp()) / "screenshots"
+    asked = [] if any(word.startswith("--screenshots") for word in session.posargs) else ["--screenshots", str(folder)]
+    quiet = ("-p", "no:benchmark", "--run-browser")
+    session.run("python", "-m", "pytest", "tests/browser", *quiet, *asked, *session.posargs, env=QUIET)
+    if asked:
+        session.log(f"screenshots are in {folder}")
 
 
 @nox.session

@@ -191,12 +191,12 @@ def _claims(options: argparse.Namespace) -> int:
     sessions = _sessions(options, claims, evidence)
     assessments = [assessment for session in sessions for assessment in session.assessments]
     status = _show(assessments, evidence, options, console)
+    if options.sync:  # before the page, which links to what was exported
+        _sync_if_installed(assessments, evidence)
     if evidence.profile.scope != "smoke":
         _if_possible("the report page", "report", lambda: _write_report(claims, evidence, sessions))
         if not options.released:
             _say("released evidence was not judged: clone an author's repository and add --released DIR")
-    if options.sync:
-        _sync_if_installed(assessments, evidence)
     failed = any(outcome in (Outcome.FAILED, Outcome.KILLED) for outcome in outcomes.values())
     if failed:
         _say(f"some cells failed: 'python -m suite status --profile {options.profile}' tells why")
@@ -351,6 +351,7 @@ def _others(evidence: Evidence) -> list[Profile]:
 def _write_report(claims: Sequence[Claim], evidence: Evidence, sessions: Sequence[Judged]) -> None:
     """Write the page of the session's verdicts and of every other profile that has evidence."""
     from suite.evidence.disk import writing  # noqa: PLC0415
+    from suite.show.mlflow_export import attach_files  # noqa: PLC0415
     from suite.show.page.report import judge_profiles, write_report  # noqa: PLC0415
     from suite.show.recorded import history  # noqa: PLC0415
 
@@ -359,6 +360,7 @@ def _write_report(claims: Sequence[Claim], evidence: Evidence, sessions: Sequenc
     with writing(evidence.store.root):
         page = write_report(evidence.store.root, [*sessions, *others], history=known)
     _say(f"the report page is {page}")
+    attach_files(evidence.store.root, [one for session in (*sessions, *others) for one in session.assessments])
 
 
 def _report(options: argparse.Namespace) -> int:
@@ -449,24 +451,37 @@ def _sync(options: argparse.Namespace) -> int:
 
 
 def _ui(options: argparse.Namespace) -> int:
-    from suite.show.mlflow_export import serve, sync  # noqa: PLC0415
+    from suite.show.mlflow_export import print_links, serve, sync  # noqa: PLC0415
 
-    _require_free(options.port)
+    running = _is_ours(options.port, Path(options.evidence))
     claims, _, evidence = _session(options)
     sync(evidence.store.root, _assessed(options, claims, evidence))
+    if running:
+        print_links(evidence.store.root, port=options.port, claims=claims)
+        _say(f"the UI of this evidence is running already, at port {options.port}; it shows what is new")
+        return OK
     return serve(evidence.store.root, port=options.port, claims=claims)
 
 
-def _require_free(port: int) -> None:
-    """Look before MLflow does, which takes ten seconds and a page of log to say so."""
+def _is_ours(port: int, root: Path) -> bool:
+    """Whether the UI of this evidence is running at a port; looks before MLflow does, which takes ten seconds.
+
+    Raises:
+        SuiteError: something else holds the port; the message says what to do.
+    """
+    from suite.show.mlflow_ui import HOST, served  # noqa: PLC0415
+
     if port not in PORTS:
         raise SuiteError(f"--port {port}: give one from {PORTS[0]} to {PORTS[-1]}")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: a closing connection is no user
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((HOST, port))
         except OSError as error:
+            if served(port) == root.resolve():
+                return True
             raise SuiteError(f"--port {port} cannot be used ({error.strerror}): give another one") from None
+    return False
 
 
 def _table(options: argparse.Namespace) -> int:

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from suite.show.mlflow_rows import Row
 
 FINISHED = "FINISHED"
+
+
+class Locked(SuiteError):
+    """Another program has kept the database locked for longer than MLflow waits."""
+
+
 _BATCH = 100  # MLflow takes this many tags or parameters at once, and ten times as many metrics
 
 
@@ -54,6 +60,7 @@ def opened(path: Path) -> Iterator[Client]:
     """One database; a file that does not exist is made and migrated, so let nobody else know of it yet.
 
     Raises:
+        Locked: another program holds it.
         SuiteError: MLflow cannot use it (damaged, or written by another version).
     """
     from mlflow import MlflowClient  # noqa: PLC0415 - see above
@@ -68,6 +75,8 @@ def opened(path: Path) -> Iterator[Client]:
             client.close()
     except (MlflowException, SQLAlchemyError) as error:
         reason = str(error).splitlines()[0]
+        if "database is locked" in str(error):
+            raise Locked(f"{path} is held by another program: end what writes to it, then try again") from error
         raise SuiteError(f"{path} cannot be used ({reason}): python -m suite sync --rebuild") from error
 
 

@@ -1,7 +1,8 @@
 """The MLflow view of the evidence: one writer, and rebuildable at any time, so that nothing can be lost in it.
 
 Under the evidence's root: ``mlflow/mlflow.db`` (sqlite), ``mlflow/artifacts/``, ``mlflow/lock``. One experiment
-a paper, one run a cell, one summary run a criterion (see :mod:`suite.show.mlflow_rows`).
+a paper, one run a cell, one summary run a criterion (see :mod:`suite.show.mlflow_rows`), with the figure of the report
+page and the claim's verdicts as its files (:mod:`suite.show.mlflow_files`).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sqlite3
+import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,20 +20,27 @@ from filelock import FileLock, Timeout
 
 from suite.errors import SuiteError
 from suite.evidence.cell import digest
-from suite.show.mlflow_client import FINISHED, Client, opened, quiet
+from suite.show.mlflow_client import FINISHED, Client, Locked, opened, quiet
+from suite.show.mlflow_files import attach
 from suite.show.mlflow_names import listed, unlisted
-from suite.show.mlflow_rows import Row, experiment_name, profile_name, rows
-from suite.show.mlflow_ui import links, shared_views, start
+from suite.show.mlflow_rows import NOTE, Row, cell_note, experiment_name, profile_name, rows
+from suite.show.mlflow_store import database, experiments, folder
+from suite.show.mlflow_ui import PORT, links, report_link, run_filter, shared_views, start
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from suite.assess import Assessment
     from suite.claim import Claim, Paper
 
+__all__ = ["Synced", "attach_files", "database", "folder", "print_links", "serve", "sync"]
+
 _PATIENCE = 300.0  # seconds to wait for another process that exports
+_TRIES = 3  # a reader holds the database for moments, and MLflow waits for it each time
 _BUILDING = "building-"
 _VERDICT = "verdict."
+_NAME = "mlflow.runName"
+_KIND = "mlflow.experimentKind"  # of the two faces of the UI, the one for trained models
 
 Asked = set[tuple[str, str]]
 """(claim, profile) pairs of which all cells are given."""
@@ -54,16 +63,6 @@ class Synced:
     experiments: dict[str, str] = field(default_factory=dict)
 
 
-def folder(root: Path) -> Path:
-    """Where the view lies, an absolute path."""
-    return root.resolve() / "mlflow"
-
-
-def database(root: Path) -> Path:
-    """The view's database."""
-    return folder(root) / "mlflow.db"
-
-
 def sync(root: Path, assessments: Sequence[Assessment], *, rebuild: bool = False) -> Synced:
     """Bring the view up to date; doing it twice changes nothing.
 
@@ -82,21 +81,61 @@ def sync(root: Path, assessments: Sequence[Assessment], *, rebuild: bool = False
     papers = {experiment_name(paper): paper for paper in (a.claim.papers[0] for a in assessments)}
     asked = {(assessment.claim.key, profile_name(assessment.profile)) for assessment in assessments}
     with quiet(), _only_writer(root):
-        if not rebuild and database(root).is_file():
-            with opened(database(root)) as client:
-                if not _moved(client, root, papers):
-                    return _bring(client, root, wanted, papers, asked)
-        return _build_beside(root, wanted, papers)
+        for last in (*[False] * (_TRIES - 1), True):
+            try:
+                done = _synced(root, wanted, papers, asked, rebuild=rebuild)
+                break
+            except Locked:  # what was written stays, and a run half written is written again
+                if last:
+                    raise
+        attach(root, assessments)
+    return done
 
 
-def serve(root: Path, *, port: int = 5000, claims: Iterable[Claim] = ()) -> int:
-    """Print a link for each claim, then run the UI until it ends; its exit status."""
+def attach_files(root: Path, assessments: Sequence[Assessment]) -> None:
+    """Bring the files of the summary runs up to date, for which MLflow is not needed."""
+    if database(root).is_file():
+        with _only_writer(root):
+            attach(root, assessments)
+
+
+def _synced(root: Path, wanted: Sequence[Row], papers: Mapping[str, Paper], asked: Asked, *, rebuild: bool) -> Synced:
+    if not rebuild and database(root).is_file():
+        with opened(database(root)) as client:
+            if not _moved(client, root, papers):
+                return _bring(client, root, wanted, papers, asked)
+    return _build_beside(root, wanted, papers)
+
+
+def serve(root: Path, *, port: int = PORT, claims: Sequence[Claim] = ()) -> int:
+    """Run the UI until it ends, and print the links once it answers (see :func:`print_links`); its exit status."""
+    return start(root, lambda: print_links(root, port=port, claims=claims), port=port)
+
+
+def print_links(root: Path, *, port: int = PORT, claims: Sequence[Claim] = ()) -> None:
+    """Print where the UI shows one claim, the one that compares most methods: side by side, and as charts by method."""
+    numbers, methods = experiments(root), dict[str, int]()
+    known = {claim.key: numbers.get(experiment_name(claim.papers[0])) for claim in claims}
     with quiet(), opened(database(root)) as client:
-        for claim in claims:
-            experiment = client.experiment(experiment_name(claim.papers[0]))
-            for name, link in links(experiment.experiment_id, claim.key, port=port).items() if experiment else ():
-                print(f"{claim.key}, {name}: {link}")
-    return start(folder(root), port=port)
+        for key, number in known.items():
+            if number is not None:
+                methods[key] = _methods(client, str(number), key)
+    if not methods:
+        raise SuiteError("the view holds none of these claims: python -m suite claims computes and shows them")
+    claim = max(methods, key=lambda key: methods[key])
+    for name, link in links(str(known[claim]), claim, port=port).items():
+        print(f"{claim}, {name}: {link}")
+    if (root / "report" / "index.html").is_file():
+        print(f"the report page: {report_link(port)}")
+    if len(methods) > 1:
+        print("another claim: add -k CLAIM")
+    sys.stdout.flush()  # whoever reads a pipe waits for this
+
+
+def _methods(client: Client, experiment: str, claim: str) -> int:
+    """How many methods the cells of a claim differ in."""
+    matching = f"{run_filter(claim)} AND tags.kind = 'cell'"
+    return len({run.data.tags.get("method") for run in client.runs(experiment, matching=matching)})
 
 
 @contextlib.contextmanager
@@ -120,6 +159,8 @@ def _build_beside(root: Path, wanted: Sequence[Row], papers: Mapping[str, Paper]
     """Build a whole view under another name, then copy it over the old one in one transaction."""
     for left in folder(root).glob(f"{_BUILDING}*"):  # by a process that was killed
         shutil.rmtree(left)
+    old = experiments(root)
+    papers = dict(sorted(papers.items(), key=lambda item: old.get(item[0], len(old) + 1)))  # each keeps its id
     with tempfile.TemporaryDirectory(dir=folder(root), prefix=_BUILDING) as place:
         path = Path(place) / "mlflow.db"
         with opened(path) as client:
@@ -137,8 +178,10 @@ def _put_in_place(new: Path, old: Path) -> None:
     with contextlib.closing(sqlite3.connect(new)) as source, contextlib.closing(sqlite3.connect(old)) as target:
         try:
             source.backup(target)
-        except sqlite3.DatabaseError:  # what lies there is no database, so nothing can be lost in it
-            shutil.copyfile(new, old)
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+                raise SuiteError(f"{old} cannot be replaced ({error}): try again") from error
+            shutil.copyfile(new, old)  # what lies there is no database, so nothing can be lost in it
 
 
 def _location(root: Path, paper: Paper) -> str:
@@ -154,9 +197,10 @@ def _moved(client: Client, root: Path, papers: Mapping[str, Paper]) -> bool:
 def _bring(client: Client, root: Path, wanted: Sequence[Row], papers: Mapping[str, Paper], asked: Asked) -> Synced:
     """Create, update or leave every wanted run; take claims off the cells they no longer stand on."""
     done = Synced()
-    for name, paper in papers.items():
+    for name, paper in papers.items():  # the order gives experiments their ids, to which links on the report page lead
         identifier = _experiment(client, root, name, paper)
         done.experiments[name] = identifier
+        client.tag_experiment(identifier, {_KIND: "custom_model_development"})
         present = {run.data.tags.get("key", ""): run for run in client.runs(identifier)}
         here = [row for row in wanted if row.experiment == name]
         for row in here:
@@ -179,7 +223,8 @@ def _experiment(client: Client, root: Path, name: str, paper: Paper) -> str:
 
 
 def _bring_run(client: Client, experiment: str, row: Row, run: Any, asked: Asked, done: Synced) -> None:
-    tags = {**row.tags, "key": row.key, "claims": listed(_claims(row, run, asked))}
+    claims = _claims(row, run, asked)
+    tags = {NOTE: cell_note(claims), **row.tags, "key": row.key, "claims": listed(claims), _NAME: row.name}
     if row.document:
         tags["document"] = digest(row.document)[:12]
     if run is not None and (run.info.status != FINISHED or set(run.data.metrics) - set(row.latest)):
@@ -225,4 +270,4 @@ def _supersede(client: Client, run: Any, asked: Asked) -> None:
     kept = frozenset(claim for claim in before if (claim, profile) not in asked)
     if kept != before:
         client.drop_tags(run.info.run_id, _stale(run, kept))
-        client.log(run.info.run_id, tags={"claims": listed(kept)})
+        client.log(run.info.run_id, tags={"claims": listed(kept), NOTE: cell_note(kept)})

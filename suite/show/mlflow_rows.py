@@ -6,6 +6,7 @@ Nothing here imports MLflow, and nothing is lost in it: every row is computed fr
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -13,20 +14,24 @@ from typing import TYPE_CHECKING, Any
 from suite.assess import claim_verdict
 from suite.evidence.cell import digest
 from suite.show import describe
+from suite.show.mlflow_app import REPORT
 from suite.show.mlflow_names import flatten, unique
 from suite.show.numbers import finite
+from suite.show.page.item import slug
 from suite.show.runs import reached, runs
 from suite.show.summary import criterion_json
 from suite.show.terminal import by_claim
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from suite.assess import Assessment
     from suite.claim import Paper
     from suite.profile import Profile
     from suite.show.runs import Run
 
+NOTE = "mlflow.note.content"  # the tag that the UI shows as the description
+_LAYERS = re.compile(r"student_layers (\[[^]]*\]), teacher_layers (\[[^]]*\])")
 _STEPS = ("epoch", "step")  # the keys that say when a line of a log was written
 _DIGEST_LIMIT = 36  # MLflow's limit for a data set's digest
 
@@ -75,6 +80,30 @@ def experiment_name(paper: Paper) -> str:
 def profile_name(profile: Profile) -> str:
     """A profile with what was changed in it, so that changed and unchanged results never share a run."""
     return f"{profile.name} ({', '.join(profile.modified)})" if profile.modified else profile.name
+
+
+def method_name(label: str) -> str:
+    """A cell's label without its seed, shortened where a chart's legend would cut it; different labels stay different.
+
+    ``"fitnet (student_layers [-1], teacher_layers [-1]) -> tiny"`` becomes ``"fitnet (layers [-1]) -> tiny"``.
+    """
+    return _LAYERS.sub(lambda found: f"layers {found[1]}" + f" of {found[2]}" * (found[1] != found[2]), label)
+
+
+def run_name(assessment: Assessment) -> str:
+    """A summary run for people; what tells it from its neighbours comes first, since the UI cuts names short."""
+    return f"{assessment.criterion.key} · {assessment.claim.key} ({profile_name(assessment.profile)})"
+
+
+def summary_key(assessment: Assessment) -> str:
+    """Names a summary run within its experiment."""
+    return f"{assessment.name}@{profile_name(assessment.profile)}"
+
+
+def card_link(claim: str, criterion: str = "", profile: str = "") -> str:
+    """A card of the report page, or a claim's heading, as the UI serves it."""
+    anchor = slug(f"{claim}.{criterion}.{profile}") if criterion else f"claim-{claim}"
+    return f"{REPORT}/index.html#{anchor}"
 
 
 def _params(spec: Mapping[str, Any]) -> dict[str, str]:
@@ -145,7 +174,7 @@ def _cell_rows(assessments: Sequence[Assessment]) -> list[Row]:
             Row(
                 key=f"{key}@{profile}",
                 experiment=experiment,
-                name=run.label or key,
+                name=method_name(run.label) or key,
                 claims=frozenset(claims),
                 tags=_cell_tags(run, profile, one.profile.scope) | judged,
                 params=_params(run.spec),
@@ -165,7 +194,7 @@ def _cell_tags(run: Run, profile: str, scope: str) -> dict[str, str]:
         "kind": "cell",
         "cell": run.key,
         "study": run.study,
-        "method": run.group,
+        "method": method_name(run.group),
         "seed": str(run.seed),
         "profile": profile,
         "scope": scope,
@@ -188,9 +217,9 @@ def _summary_row(assessment: Assessment) -> Row:
     profile = profile_name(assessment.profile)
     expected = assessment.expected
     return Row(
-        key=f"{assessment.name}@{profile}",
+        key=summary_key(assessment),
         experiment=experiment_name(assessment.claim.papers[0]),
-        name=f"{assessment.name} ({profile})",
+        name=run_name(assessment),
         claims=frozenset((assessment.claim.key,)),
         tags={
             "kind": "summary",
@@ -198,15 +227,24 @@ def _summary_row(assessment: Assessment) -> Row:
             "criterion": assessment.criterion.key,
             "profile": profile,
             "scope": assessment.profile.scope,
+            "printed": describe.published(assessment.criterion) or "-",
+            "claimed": describe.claimed(assessment),
+            "measured": describe.measured(assessment) or "-",
             "verdict": str(assessment.verdict),
             "registered": str(expected.verdict) if expected else "none",
             "departs": "yes" if assessment.departs else "no",
             "method": f"verdict on {assessment.criterion.key}",
-            "mlflow.note.content": note(assessment),
+            NOTE: note(assessment),
         },
         metrics=tuple((name, value, 0) for name, value in kept.items() if value is not None),
         document=json.dumps(criterion_json(assessment), indent=1, allow_nan=False, ensure_ascii=False),
     )
+
+
+def cell_note(claims: Iterable[str]) -> str:
+    """What MLflow shows as a cell's description: the claims that stand on it, with links to the report page."""
+    found = ", ".join(f"[{claim}]({card_link(claim)})" for claim in sorted(claims))
+    return f"Stood on by {found or 'no claim any more'}."
 
 
 def note(assessment: Assessment) -> str:
@@ -226,6 +264,7 @@ def note(assessment: Assessment) -> str:
         ("Why", assessment.judgement.reason),
         ("Differs from the paper in", ", ".join(entry.what for entry in assessment.deviations) or "nothing stated"),
         ("Command", f"`{assessment.command}`"),
+        ("In the report", f"[the card]({card_link(assessment.claim.key, criterion.key, assessment.profile.name)})"),
     ]
     lines = [f"**{assessment.verdict}** ({assessment.profile.scope}) {describe.registered(assessment)}".rstrip()]
     return "\n\n".join([*lines, *(f"*{name}:* {text}" for name, text in facts)])

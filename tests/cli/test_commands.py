@@ -266,7 +266,6 @@ def test_verdicts_that_cannot_be_stored_are_shown_all_the_same(run):
 def test_a_port_that_is_taken_is_said_before_anything_else(run):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        taken.listen()
         port = str(taken.getsockname()[1])
         require_one_line(run("ui", "--port", port), f"--port {port} cannot be used (")
 
@@ -291,17 +290,17 @@ def test_a_view_that_fails_changes_no_verdict_and_no_status(run, monkeypatch, ca
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: object())
     assert main(command) == OK
     assert capsys.readouterr().err.splitlines() == [
+        "suite: MLflow is not up to date: ZeroDivisionError: division by zero; 'python -m suite sync' tries again",
         "suite: the report page is not up to date: KeyError: 'x'; 'python -m suite report' tries again",
         RELEASED_TOO,
-        "suite: MLflow is not up to date: ZeroDivisionError: division by zero; 'python -m suite sync' tries again",
     ]
     monkeypatch.setattr("suite.show.page.report.write_report", draw)
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     assert main(command) == OK
     assert capsys.readouterr().err.splitlines() == [
+        "suite: MLflow is not installed: the evidence is complete without it; 'python -m suite sync' adds the view",
         f"suite: the report page is {Path('evidence/report/index.html')}",
         RELEASED_TOO,
-        "suite: MLflow is not installed: the evidence is complete without it; 'python -m suite sync' adds the view",
     ]
 
 

@@ -1,6 +1,7 @@
 """The MLflow view: what it holds, that it can be brought up to date and rebuilt, and that nothing is lost."""
 
 import json
+import re
 import shutil
 import sqlite3
 import sys
@@ -17,10 +18,11 @@ from hypothesis import strategies as st
 from suite.assess import assess
 from suite.errors import SuiteError
 from suite.judge import Region
-from suite.show import mlflow_client, mlflow_current, mlflow_export
+from suite.show import mlflow_client, mlflow_current, mlflow_export, mlflow_files
 from suite.show.mlflow_export import database, sync
 from suite.show.mlflow_names import flatten, listed, safe_name, unique, unlisted
-from suite.show.mlflow_rows import rows
+from suite.show.mlflow_rows import method_name, rows
+from suite.show.mlflow_store import experiments, stored
 from suite.show.mlflow_ui import links, run_filter, ui_command
 
 pytest.importorskip("mlflow")
@@ -117,8 +119,14 @@ def test_the_view_holds_cells_and_verdicts(root):
         assert summary.data.metrics["low"] < summary.data.metrics["mean"] < summary.data.metrics["high"]
         assert summary.data.metrics["n"] == 2
         note = summary.data.tags["mlflow.note.content"]
-        for part in ("at least 0.14", "Table 1", "≥ 0.14 bits", summary.data.tags["verdict"]):
+        card = "(/report/index.html#made_up.holds.tiny)"
+        for part in ("at least 0.14", "Table 1", "≥ 0.14 bits", summary.data.tags["verdict"], card):
             assert part in note
+        assert "(/report/index.html#claim-made_up)" in tags["mlflow.note.content"]
+        assert summary.info.run_name == "holds · made_up (tiny)"
+        shown = [summary.data.tags[name] for name in ("printed", "claimed")]
+        assert shown == ["0.25 bits", "≥ 0.14 bits"]
+        assert re.fullmatch(r"0\.\d+ \[.*, .*\] bits", summary.data.tags["measured"])
         text = mlflow_client_text(view, summary)
         assert json.loads(text)["verdict"] == summary.data.tags["verdict"]
 
@@ -297,44 +305,198 @@ def test_without_mlflow_it_says_which_extra_to_install(root, monkeypatch, module
 
 
 def test_the_ui_runs_alone_on_this_machine(root):
-    command, environment = ui_command(mlflow_export.folder(root), port=5050)
+    command, environment = ui_command(root, port=5050)
     options = dict(zip(command[4::2], command[5::2], strict=True))
     assert command[1:4] == ["-m", "mlflow", "server"]
     assert options["--backend-store-uri"] == f"sqlite:///{database(root)}"
     assert (options["--host"], options["--port"], options["--workers"]) == ("127.0.0.1", "5050", "1")
+    assert options["--app-name"] == "vit-distillation-claims"
     assert environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
     assert environment["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    assert environment["SUITE_UI_EVIDENCE"] == str(root.resolve())
 
 
-def test_links_lead_to_the_claims_runs(root):
+def test_links_lead_to_prepared_views_of_the_claims_runs(root):
     done = sync(root, judged(root))
     experiment = done.experiments[EXPERIMENT]
     found = links(experiment, "made_up", port=5050)
-    page = urlsplit(found["runs"])
-    assert (page.netloc, page.fragment.partition("?")[0]) == ("127.0.0.1:5050", f"/experiments/{experiment}/runs")
+    wanted = {"side by side": ("TABLE", 2, "summary"), "charts by method": ("CHART", CELLS, "cell")}
+    assert found.keys() == wanted.keys()
     with View(root) as view:
-        by_filter = parse_qs(page.fragment.partition("?")[2])["searchFilter"][0]
-        assert len(view.runs(by_filter)) == CELLS + 2
-        verdicts = parse_qs(urlsplit(found["verdicts"]).fragment.partition("?")[2])["searchFilter"][0]
-        assert len(view.runs(verdicts)) == 2
-        query = parse_qs(urlsplit(found["charts"]).fragment.partition("?")[2])
-        assert "searchFilter" not in query  # the UI ignores a prepared view beside a filter
         tags = view.client.get_experiment(experiment).tags
-        state = json.loads(tags[f"mlflow.sharedViewState.{query['viewStateShareKey'][0]}"])
-        assert len(view.runs(state["searchFilter"])) == CELLS
-        assert state["groupBy"]["groupByKeys"] == [{"mode": "tag", "groupByData": "method"}]
+        for name, (mode, count, kind) in wanted.items():
+            page = urlsplit(found[name])
+            assert page.netloc == "127.0.0.1:5050"
+            path, _, query = page.fragment.partition("?")
+            assert path == f"/experiments/{experiment}/runs"
+            asked = parse_qs(query)
+            assert asked["compareRunsMode"] == [mode]
+            assert "searchFilter" not in asked  # the UI ignores a prepared view beside a filter
+            state = json.loads(tags[f"mlflow.sharedViewState.{asked['viewStateShareKey'][0]}"])
+            runs = view.runs(state["searchFilter"]).values()
+            assert len(runs) == count
+            assert {run.data.tags["kind"] for run in runs} == {kind}
+            if kind == "cell":
+                assert state["groupBy"]["groupByKeys"] == [{"mode": "tag", "groupByData": "method"}]
+            else:
+                summary = next(iter(runs))
+                stored = {f"tags.`{name}`" for name in summary.data.tags} | {
+                    f"metrics.`{name}`" for name in summary.data.metrics
+                }
+                assert set(state["selectedColumns"]) - {"attributes.`Run Name`"} <= stored
 
 
-def test_serving_prints_a_link_for_every_claim(root, monkeypatch, capsys):
+def test_the_links_are_of_the_claim_that_compares_most_methods(root, capsys):
+    few = synthetic.claim("few", (synthetic.criterion("holds", "high"),))
+    sync(root, judged(root, few, two("many")))
+    page = root / "report" / "index.html"
+    page.parent.mkdir()
+    page.touch()
+    mlflow_export.print_links(root, port=1, claims=[few, two("many"), two("never_synced")])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(": http://127.0.0.1:1/")[0] for line in lines[:-1]] == [
+        "many, side by side",
+        "many, charts by method",
+        "the report page",
+    ]
+    assert lines[-1] == "another claim: add -k CLAIM"
+    mlflow_export.print_links(root, port=1, claims=[few])
+    assert "few, side by side" in capsys.readouterr().out
+    with pytest.raises(SuiteError, match="python -m suite claims"):
+        mlflow_export.print_links(root, port=1, claims=[replace(few, papers=(synthetic.SECOND,))])
+
+
+# ---------------------------------------------------------------- files of the runs
+
+
+def draw(root, text="<svg/>", name="made_up.holds.tiny"):
+    folder = root / "report" / "figures"
+    folder.mkdir(parents=True, exist_ok=True)
+    for ending in ("svg", "png"):
+        (folder / f"{name}.{ending}").unlink(missing_ok=True)
+        (folder / f"{name}.{ending}").write_text(f"{text} {ending}")
+
+
+def files_of(root, key):
+    with View(root) as view:
+        run = view.runs()[key]
+        names = [(run.info.run_id, entry.path) for entry in view.client.list_artifacts(run.info.run_id)]
+        names += [(run.info.run_id, entry.path) for entry in view.client.list_artifacts(run.info.run_id, "figures")]
+    folder = root / "mlflow" / "artifacts" / "fake"
+    found = {name: folder / run / "artifacts" / name for run, name in names}
+    return {name: path.read_text() for name, path in found.items() if path.is_file()}
+
+
+@pytest.mark.parametrize("rebuild", [False, True])
+def test_a_summary_run_has_its_figure_and_its_claims_verdicts(root, rebuild):
+    draw(root)
+    sync(root, judged(root), rebuild=rebuild)
+    found = files_of(root, "made_up.holds@tiny")
+    figure = "figures/made_up.holds.tiny"
+    assert found.keys() == {"claims.json", "verdict.json", f"{figure}.svg", f"{figure}.png"}
+    assert found[f"{figure}.svg"] == "<svg/> svg"
+    names = [entry["name"] for entry in json.loads(found["claims.json"])["criteria"]]
+    assert names == ["made_up.holds", "made_up.vacuous"]
+    other = files_of(root, "made_up.vacuous@tiny")
+    assert other.keys() == {"claims.json", "verdict.json"}
+    assert other["claims.json"] == found["claims.json"]
+
+
+def test_files_that_are_right_are_left_alone_and_others_follow(root):
+    draw(root)
+    assessments = judged(root)
+    sync(root, assessments)
+    assert mlflow_files.attach(root, assessments) == 0
+    draw(root, "<svg>anew</svg>")
+    assert mlflow_files.attach(root, assessments) == 2
+    assert files_of(root, "made_up.holds@tiny")["figures/made_up.holds.tiny.svg"] == "<svg>anew</svg> svg"
+    changed = judged(root, two(region=Region.at_least(0.9)))
+    assert mlflow_files.attach(root, changed) == 2  # one document, two names
+    for path in (root / "report" / "figures").iterdir():
+        path.unlink()
+    assert mlflow_files.attach(root, changed) == 2
+    assert not [name for name in files_of(root, "made_up.holds@tiny") if name.startswith("figures/")]
+
+
+def test_a_figure_drawn_after_the_export_is_attached_without_mlflow(root, monkeypatch):
+    assessments = judged(root)
+    mlflow_export.attach_files(root, assessments)  # no view yet: nothing to do, nothing made
+    assert not (root / "mlflow").exists()
+    sync(root, assessments)
+    draw(root)
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    mlflow_export.attach_files(root, assessments)
+    monkeypatch.undo()
+    assert "figures/made_up.holds.tiny.png" in files_of(root, "made_up.holds@tiny")
+
+
+def test_where_links_cannot_be_made_files_are_copied(root, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError("another file system")
+
+    monkeypatch.setattr(mlflow_files.os, "link", refuse)
+    source, target = tmp_path / "one", tmp_path / "there" / "two"
+    source.write_text("text")
+    assert mlflow_files.same_file(source, target)
+    assert not target.samefile(source)
+    assert target.read_text() == "text"
+    assert not mlflow_files.same_file(source, target)
+
+
+# ---------------------------------------------------------------- beside other programs
+
+
+def test_experiments_keep_their_ids_in_a_rebuild(root):
+    first, second = two(), replace(two("other"), papers=(synthetic.SECOND,))
+    before = sync(root, judged(root, first, second)).experiments
+    assert experiments(root).items() > {name: int(number) for name, number in before.items()}.items()
+    after = sync(root, judged(root, second, first), rebuild=True).experiments
+    assert after == before
+
+
+def test_what_cannot_be_read_has_no_experiments(root):
+    assert experiments(root) == {}
+    database(root).parent.mkdir(parents=True)
+    database(root).write_text("no database")
+    assert experiments(root) == {}
+    assert stored(root) == {}
+
+
+def test_a_database_held_by_another_program_is_tried_again(root, monkeypatch):
+    from sqlalchemy.exc import OperationalError
+
     sync(root, judged(root))
-    monkeypatch.setattr(mlflow_export, "start", lambda folder, *, port: 7 if folder.is_dir() and port == 1 else 0)
-    assert mlflow_export.serve(root, port=1, claims=[two(), two("never_synced")]) == 7
-    assert "made_up, charts: http://127.0.0.1:1/#/experiments/" in capsys.readouterr().out
+    bring, calls = mlflow_export._bring, []
+
+    def held(*arguments):
+        calls.append(1)
+        if len(calls) < 3:
+            raise OperationalError("INSERT", {}, Exception("database is locked"))
+        return bring(*arguments)
+
+    monkeypatch.setattr(mlflow_export, "_bring", held)
+    assert sync(root, judged(root)).unchanged == CELLS + 2
+    monkeypatch.setattr(mlflow_export, "_TRIES", 1)
+    calls.clear()
+    with pytest.raises(mlflow_client.Locked, match="end what writes to it"):
+        sync(root, judged(root))
 
 
 def test_methods_are_told_apart_by_everything_but_the_seed(root):
     found = {row.tags["method"] for row in rows(judged(root)) if row.tags["kind"] == "cell"}
     assert found == {"train toy", "measure high", "measure higher", "measure low"}
+
+
+def test_long_names_of_methods_are_shortened_and_stay_apart():
+    names = [
+        f"kd (student_layers {a}, teacher_layers {b}) -> tiny" for a in ("[-1]", "[0, -1]") for b in ("[-1]", "[0]")
+    ]
+    assert [method_name(name) for name in names] == [
+        "kd (layers [-1]) -> tiny",
+        "kd (layers [-1] of [0]) -> tiny",
+        "kd (layers [0, -1] of [-1]) -> tiny",
+        "kd (layers [0, -1] of [0]) -> tiny",
+    ]
 
 
 @given(st.text(max_size=30) | st.text(alphabet="a./ @", max_size=6))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from suite.judge import Position
 from suite.run.progress import duration
 from suite.show import describe
-from suite.show.mlflow_rows import experiment_name, profile_name
+from suite.show.mlflow_rows import experiment_name, run_name
 from suite.show.numbers import interval_text, number, plural, with_unit
 from suite.show.page.markup import Content, Markup, join, link, tag
 from suite.show.page.pieces import chip, departure, paper_link
@@ -190,7 +190,7 @@ def _history(item: Item) -> Markup:
 def _provenance(item: Item) -> Markup:
     assessment = item.assessment
     notes = assessment.claim.notes
-    run = f"{assessment.name} ({profile_name(assessment.profile)})"
+    run = run_name(assessment)
     facts: list[tuple[str, Content]] = [
         ("Command", tag("code", assessment.command)),
         ("More", tag("code", assessment.command.replace(" claims -k ", " explain ", 1))),
@@ -199,7 +199,9 @@ def _provenance(item: Item) -> Markup:
             join(
                 [
                     tag("code", "nox -s ui"),
-                    f", experiment “{experiment_name(assessment.claim.papers[0])}”, run “{run}”",
+                    f", experiment “{experiment_name(assessment.claim.papers[0])}”, run “",
+                    link(item.mlflow, run) if item.mlflow else run,
+                    "”",
                 ]
             ),
         ),

@@ -45,12 +45,14 @@ class Item:
         picture: its figure.
         runs: what it stands on, directly.
         history: recorded values at the same profile, oldest first.
+        mlflow: where the MLflow UI shows it; empty if it was not exported yet.
     """
 
     assessment: Assessment
     picture: Picture
     runs: tuple[Run, ...] = ()
     history: tuple[Entry, ...] = ()
+    mlflow: str = ""
 
     @property
     def anchor(self) -> str:

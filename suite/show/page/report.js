@@ -9,6 +9,11 @@
   const texts = new Map(items.map((item) => [item, item.textContent.toLowerCase()]));
   const state = { verdicts: new Set(), sort: "order", down: false };
 
+  // Where the MLflow UI serves the page, its links lead to that UI, whatever its port.
+  if (location.hostname === "127.0.0.1") {
+    for (const link of document.querySelectorAll('a[href*="/#/experiments/"]')) link.href = "/" + link.hash;
+  }
+
   // A card opens from its row, by mouse or by keyboard, and from its address.
   const open = (item, yes) => {
     item.querySelector("details").open = yes;
