@@ -95,7 +95,9 @@ class PerSeed:
         for kept in half_samples(groups):
             half = [replace(result, arrays=SomeImages(result.arrays, kept)) for result in results]
             values.append(float(self.value(*half)))
-        note = f"one network, {sizes[0]:,} images; other trainings are not covered"
+        skipped = max(int(result.arrays.get("images_skipped", 0)) for result in results)
+        read = f"{sizes[0]:,} images" + (f" ({skipped:,} more could not be read)" if skipped else "")
+        note = f"one network, {read}; other trainings are not covered"
         return Observed(tuple(values), Sampling.HALVES, whole=whole, resolution=step, note=note)
 
     def _companions(self, access: Access) -> tuple[dict[str, dict[str, float]], list[str]]:

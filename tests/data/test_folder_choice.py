@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import tarfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -85,9 +87,41 @@ def test_torchvisions_data_sets_are_read(folder, monkeypatch):
 
     monkeypatch.setattr(CIFAR10, "__init__", made)
     small = chosen("torch/cifar10=somewhere", "first_of_each_class")
-    assert (small.picked, small.classes) == ((1, 0), ["0000", "0001"])
+    assert (small.picked, small.classes) == ((1, 0), ["00000", "00001"])
     assert small.source.picture(1).size == (32, 32)
     assert len(content_digest(small)) == 16
+
+
+class HubReader:
+    """What timm's reader of a hub's data set looks like, without the package behind it."""
+
+    image_key = "image"
+
+    def __init__(self, contents, targets, cache, *, within):
+        self.contents, self.targets = contents, targets
+        self.dataset = [{"image": {"bytes": content if within else None}} for content in contents]
+        self.dataset = type("Rows", (list,), {"cache_files": [{"filename": str(cache)}]})(self.dataset)
+
+    def iter_targets(self):
+        return iter(self.targets)
+
+    def __getitem__(self, index):
+        return io.BytesIO(self.contents[index]), self.targets[index]
+
+
+@pytest.mark.parametrize("within", [True, False])
+def test_a_data_set_of_the_hub_is_read_by_number(folder, tmp_path, monkeypatch, within):
+    contents = [path.read_bytes() for path in sorted(folder.rglob("*.JPEG"))]
+    (tmp_path / "set.arrow").write_bytes(b"rows")
+    reader = HubReader(contents, [2, 2, 10, 10, 2, 10] * 2, tmp_path / "set.arrow", within=within)
+    monkeypatch.setattr("suite.data.folder.source.find_spec", lambda _: True)
+    monkeypatch.setattr("suite.data.folder.source.create_dataset", lambda *_, **__: SimpleNamespace(reader=reader))
+    found = chosen("hfds/some/set", "first_of_each_class")
+    assert (found.picked, found.classes) == ((0, 2), ["00002", "00010"])
+    assert found.source.picture(2).convert("RGB").size == (48, 48)
+    before = content_digest(found)
+    reader.contents[2] = contents[3]
+    assert (content_digest(found) == before) is within, "only rows that hold the images vouch for them"
 
 
 def test_the_digest_is_of_content_and_names(folder):

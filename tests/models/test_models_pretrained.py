@@ -218,3 +218,11 @@ def test_networks_of_the_frozen_profiles_have_weights_on_the_hub():
             assert "." in network["timm"], f"{role}: which of timm's weights?"
             cfg = timm.get_pretrained_cfg(network["timm"])
             assert cfg.hf_hub_id == f"timm/{network['timm']}" or cfg.hf_hub_filename, role
+
+
+def test_positions_are_resampled_to_another_image_size(hub):
+    """As for DINOv2, whose weights are of 518 pixels and are measured at 224."""
+    larger = load_network(SPEC | {"overrides": SMALL | {"img_size": 48}}, seed=0)
+    assert larger.model.pos_embed.shape == (1, 1 + 36, 8)
+    assert torch.equal(larger.model.pos_embed[:, 0], small(0).pos_embed[:, 0])
+    assert torch.equal(larger.model.blocks[1].mlp.fc1.weight, small(0).blocks[1].mlp.fc1.weight)

@@ -35,11 +35,18 @@ def layers_of(model):
     return list(model.layers) if hasattr(model, "layers") else [getattr(model, f"layer{n}") for n in range(1, 5)]
 
 
+CLIP = {  # normalised before the first block
+    "timm": "vit_base_patch16_clip_224.openai",
+    "overrides": GRID | {"embed_dim": 8, "depth": 2, "num_heads": 2},
+}
+
+
 CASES = [
     # family, prefix tokens a block carries (None: maps), tokens and channels of each layer
     ("cait", SPECS["cait"], 0, [(16, 8)] * 2),
     ("deit", SPECS["deit"], 1, [(16, 8)] * 2),
     ("distilled", DISTILLED, 2, [(16, 8)] * 2),
+    ("clip", CLIP, 1, [(16, 8)] * 2),
     ("registers", REGISTERS, 5, [(16, 8)] * 2),
     ("swin", SPECS["swin"], "NHWC", [(256, 8), (64, 16), (16, 32), (4, 64)]),
     ("resnet", SPECS["resnet"], "NCHW", [(64, 8), (16, 8), (4, 16), (4, 16)]),

@@ -96,8 +96,9 @@ def _of_reader(given: str, reader: Any) -> Source:
         return Image.open(io.BytesIO(content(index)))
 
     if hasattr(reader, "dataset"):  # of the hub
-        labels = [str(target) for target in reader.iter_targets()]
-        files = [Path(file["filename"]) for file in reader.dataset.cache_files]
+        labels = [_class(target) for target in reader.iter_targets()]
+        within = bool(labels) and bool(reader.dataset[0][reader.image_key].get("bytes"))  # else: paths to other files
+        files = [Path(file["filename"]) for file in reader.dataset.cache_files] if within else []
         names = [f"{index:08d}" for index in range(len(labels))]
         return Source(given, labels, names, content, picture, files, one_each=False)
     if hasattr(reader, "tar_state"):
@@ -106,6 +107,11 @@ def _of_reader(given: str, reader: Any) -> Source:
     classes = [by_number[target] for _, target in reader.samples]
     files = [Path(path) for path, _ in reader.samples]
     return Source(given, classes, reader.filenames(), content, picture, files, one_each=True)
+
+
+def _class(target: Any) -> str:
+    """The name of a class that only has a number; names sort as numbers do."""
+    return f"{int(target):05d}"
 
 
 def _of_tar(given: str, reader: Any) -> Source:
@@ -151,6 +157,6 @@ def _of_torchvision(given: str, data: Any) -> Source:
         image: Image.Image = data[index][0]
         return image
 
-    labels = [f"{int(target):04d}" for target in data.targets]
+    labels = [_class(target) for target in data.targets]
     names = [f"{index:08d}" for index in range(len(labels))]
     return Source(given, labels, names, lambda index: picture(index).tobytes(), picture, [], one_each=False)
