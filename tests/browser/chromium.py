@@ -59,8 +59,9 @@ class Browser:
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
     def scheme(self, name: str) -> None:
-        """Prefer ``light`` or ``dark``."""
-        features = [{"name": "prefers-color-scheme", "value": name}]
+        """Prefer ``light`` or ``dark``; nothing glides, since a click would miss what moves."""
+        wanted = {"prefers-color-scheme": name, "prefers-reduced-motion": "reduce"}
+        features = [{"name": feature, "value": value} for feature, value in wanted.items()]
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
     def save(self, name: str) -> None:

@@ -167,6 +167,7 @@ def test_a_run_shows_its_verdict_and_figure_and_links_to_its_card(opened, links)
     opened.save("report-served")
     back = opened.one(f'article[id="{card}"] a[href*="viewStateShareKey"]')
     assert "spectral_kd" in back.text
+    opened.run("arguments[0].scrollIntoView({block: 'center'})", back)
     back.click()
     opened.until(lambda: len(columns(opened, "measured")) == len(criteria()), "the way back to the runs")
 
