@@ -7,8 +7,12 @@ class SuiteError(ValueError):
     """A fault the user can mend; its message is one line that says what to do."""
 
 
-class LostProcess(SuiteError):
-    """Another process of the job is gone: no fault of what was computed, which stays unfinished and resumes."""
+class Stopped(SuiteError):
+    """Work stopped through no fault of what it computes, which stays unfinished and resumes when run again."""
+
+
+class LostProcess(Stopped):
+    """Another process of the job is gone."""
 
 
 class Unobtainable(SuiteError):

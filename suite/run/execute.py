@@ -1,25 +1,34 @@
-"""Compute cells in this process: lock, resume, run the study, seal the result or keep the failure."""
+"""Compute cells in this process: lock, resume, run the study, seal the result or keep the failure.
+
+Where several processes were started together (torchrun), all of them call :func:`execute` with the same cells. The
+first one alone holds locks, drafts and seals, and says which cells are computed; the others compute with it, if the
+study can use them, and otherwise wait.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 import traceback
 from contextlib import ExitStack
 from enum import StrEnum
 from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from suite.errors import SuiteError, Unobtainable, one_line
+from suite.errors import LostProcess, Stopped, SuiteError, Unobtainable, one_line
 from suite.evidence.disk import Unwritable, full, is_full
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from suite.evidence.cell import Cell, Result
     from suite.evidence.draft import Draft
     from suite.evidence.store import Store
+    from suite.studies.protocol import Bench
+    from suite.train.distributed import Processes
 
     Report = Callable[[str, float, str], None]
 
@@ -87,6 +96,11 @@ class Workbench:
         self._draft.fail(text, reason=one_line(fault), seconds=seconds, device=self.device, lacking=lacking)
         return Outcome.FAILED
 
+    def stop(self, reason: Stopped) -> Outcome:
+        """Leave the cell unfinished, with its checkpoints."""
+        self.report(0.0, f"stopped: {one_line(reason)}")
+        return Outcome.KILLED
+
     def _finish(self, result: Any, seconds: float) -> Exception | None:
         """Write results; what makes them none, if they are none."""
         if not isinstance(result, tuple) or len(result) != len(("arrays", "metrics")):
@@ -96,6 +110,23 @@ class Workbench:
         except Exception as fault:  # noqa: BLE001 - no result: a fault of the cell like any other
             return fault
         return None
+
+
+class Helper:
+    """The :class:`suite.studies.protocol.Bench` of one cell in a process that computes with the first one."""
+
+    def __init__(self, store: Store, cell: Cell, device: str, folder: Path) -> None:
+        """What is put in ``folder`` serves this process alone and is removed."""
+        self.cell, self.device = cell, device
+        self.folder = self.checkpoints = folder
+        self._store = store
+
+    def need(self, role: str) -> Result:
+        """The finished result of one of the cell's needs."""
+        return self._store.read(self.cell.needs[role])
+
+    def report(self, fraction: float, text: str) -> None:
+        """The first process tells."""
 
 
 def _study(name: str) -> Any:
@@ -110,7 +141,7 @@ def _limit_threads(threads: int) -> None:
         torch.set_num_threads(threads)
 
 
-def _run(study: Any, benches: Sequence[Workbench]) -> dict[str, Any]:
+def _run(study: Any, benches: Sequence[Bench]) -> dict[str, Any]:
     """What a study returns for cells computed together, by key; whatever it raises is each cell's fault."""
     try:
         if hasattr(study, "run_block"):
@@ -120,11 +151,36 @@ def _run(study: Any, benches: Sequence[Workbench]) -> dict[str, Any]:
                 for bench in benches
             }
         return {bench.cell.key: study.run(bench) for bench in benches}
+    except Stopped:  # no fault of the cells, which resume
+        raise
     except Exception as fault:  # noqa: BLE001 - kept with its cells
         return {bench.cell.key: fault for bench in benches}
 
 
-def _compute(store: Store, cells: Sequence[Cell], device: str, threads: int, report: Report) -> dict[str, Outcome]:
+def _together(study: Any, benches: Sequence[Bench], group: Processes | None) -> dict[str, Any]:
+    """What a study returns, once all processes are through with it.
+
+    Raises:
+        LostProcess: another process is gone, or one failed where the others did not.
+    """
+    if group is None:
+        return _run(study, benches)
+    shared = getattr(study, "DISTRIBUTED", False)
+    results = _run(study, benches) if shared or group.leader else {}
+    from suite.train.distributed import GRACE  # noqa: PLC0415 - torch, which is loaded by now
+
+    failed = bool(results) and all(isinstance(result, Exception) for result in results.values())
+    said = one_line(next(iter(results.values()))) if failed else ""
+    topic = "/".join(bench.cell.key for bench in benches)
+    told = group.agree(topic, said, wait=GRACE if failed else None)
+    if shared and any(told) and not all(told):
+        raise LostProcess(f"one process failed alone: {next(filter(None, told))}; start the job again to resume")
+    return results
+
+
+def _compute(
+    store: Store, cells: Sequence[Cell], device: str, threads: int, report: Report, group: Processes | None
+) -> dict[str, Outcome]:
     """Run the study on cells whose locks are held and seal every result or failure."""
     benches = [Workbench(store, store.begin(cell), device, report) for cell in cells]
     try:
@@ -135,7 +191,13 @@ def _compute(store: Store, cells: Sequence[Cell], device: str, threads: int, rep
     outcomes: dict[str, Outcome] = {}
     for together in [benches] if hasattr(study, "run_block") else [[bench] for bench in benches]:
         started = time.monotonic()
-        results = _run(study, together)
+        try:
+            results = _together(study, together, group)
+        except Stopped as reason:
+            if group is not None:  # the other processes cannot go on to something else
+                raise
+            outcomes |= {bench.cell.key: bench.stop(reason) for bench in together}
+            continue
         seconds = (time.monotonic() - started) / len(together)
         for bench in together:
             outcomes[bench.cell.key] = bench.settle(results[bench.cell.key], seconds=seconds)
@@ -166,7 +228,11 @@ def execute(
 
     Raises:
         Unwritable: the disk is full or not ours to write to; nothing finished is lost.
+        LostProcess: another process of the job is gone; what is unfinished resumes.
     """
+    group = _group()
+    if group is not None and not group.leader:
+        return _help(store, cells, device, threads, group)
     outcomes: dict[str, Outcome] = {}
     with ExitStack() as locks:
         mine: list[Cell] = []
@@ -179,6 +245,34 @@ def execute(
                 outcomes[cell.key] = Outcome.CACHED
             else:
                 mine.append(cell)
+        if group is not None:
+            group.from_leader([cell.key for cell in mine])
         if mine:
-            outcomes |= _compute(store, mine, device, threads, report)
+            outcomes |= _compute(store, mine, device, threads, report, group)
+        if group is not None:
+            group.from_leader(outcomes)
+    return outcomes
+
+
+def _group() -> Processes | None:
+    """The processes started together with this one; None, and nothing is imported, if it is alone."""
+    if int(os.environ.get("WORLD_SIZE") or 1) == 1:
+        return None
+    from suite.train.distributed import processes  # noqa: PLC0415 - torch, not needed to compute a study without it
+
+    return processes()
+
+
+def _help(store: Store, cells: Sequence[Cell], device: str, threads: int, group: Processes) -> dict[str, Outcome]:
+    """Compute what the first process says; its outcomes."""
+    keys = group.from_leader()
+    chosen = [next(cell for cell in cells if cell.key == key) for key in keys]
+    if chosen:
+        study = _study(chosen[0].study)
+        _limit_threads(threads)
+        with TemporaryDirectory() as folder:
+            helpers: list[Bench] = [Helper(store, cell, device, Path(folder)) for cell in chosen]
+            for together in [helpers] if hasattr(study, "run_block") else [[helper] for helper in helpers]:
+                _together(study, together, group)
+    outcomes: dict[str, Outcome] = group.from_leader()
     return outcomes

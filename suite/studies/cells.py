@@ -9,6 +9,7 @@ from suite.claim.schema import Unavailable
 from suite.errors import SuiteError
 from suite.evidence.cell import Cell
 from suite.evidence.code import code_digest
+from suite.studies import full_cells
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -162,11 +163,34 @@ def student(
     def cell(profile: Profile, seed: int) -> Cell:
         distill = profile.section("distill")
         role = distill["teacher"]
-        config = dict(distill["student"]["config"])
-        if width is not None:
+        config = {} if "timm" in distill["student"] else dict(distill["student"]["config"])
+        if width is not None and config:
             config["num_heads"] = max(1, width * config["num_heads"] // config["embed_dim"])
             config["embed_dim"] = width
         taught = method != "none"
+        said = ", ".join(f"{name} {value}" for name, value in chosen.items())
+        label = (
+            f"{method}{f' ({said})' if said else ''} -> {architecture} {config.get('embed_dim', '')}".rstrip()
+            + (f", {length}" if length != "standard" else "")
+            + (f", {weights} teacher" if taught and weights != "trained" else "")
+            + (f", {distort}" if distort else "")
+            + f", seed {seed}"
+        )
+        widening = _widening(architecture, profile.network(role))
+        if full_cells.is_full(profile):
+            return full_cells.student(
+                profile,
+                seed,
+                method=method,
+                options=chosen,
+                architecture=architecture,
+                config=config or None,
+                widening=widening,
+                length=length,
+                weights=weights,
+                distort=distort,
+                label=label,
+            )
         teacher = {"network": _network_spec(profile, role), "weights": weights if taught else "", "distort": distort}
         needs = {"teacher": network(profile, role, seed)} if taught and weights == "trained" else {}
         length_of = distill["lengths"]
@@ -178,13 +202,12 @@ def student(
                 "architecture": architecture,
                 "config": config,
                 "init": distill["student"]["init"],
-                "options": _widening(architecture, profile.network(role)["overrides"]["embed_dim"]),
+                "options": widening,
             },
             "method": {"name": method, "options": chosen},
             "teacher": teacher,
             "recipe": dict(distill["recipe"]) | {"steps": length_of[length]},
         }
-        said = ", ".join(f"{name} {value}" for name, value in chosen.items())
         return Cell(
             study="student",
             spec=spec,
@@ -192,11 +215,7 @@ def student(
             needs=needs,
             code=code_digest("suite.studies.student", f"baselines.{method}", f"baselines.students.{architecture}"),
             device=profile.device,
-            label=f"{method}{f' ({said})' if said else ''} -> {architecture} {config['embed_dim']}"
-            + (f", {length}" if length != "standard" else "")
-            + (f", {weights} teacher" if taught and weights != "trained" else "")
-            + (f", {distort}" if distort else "")
-            + f", seed {seed}",
+            label=label,
             weight=length_of[length] / length_of["standard"],
             group=f"block of seed {seed}",
         )
@@ -204,8 +223,11 @@ def student(
     return cell
 
 
-def _widening(architecture: str, width: int) -> dict[str, Any]:
+def _widening(architecture: str, teacher: Mapping[str, Any]) -> dict[str, Any]:
     """What an architecture must know of the teacher: the width it widens to, or is matched in size with."""
+    if architecture not in ("lift", "wide_last", "uniform_wide"):
+        return {}
+    width = teacher["width"] if "width" in teacher else teacher["overrides"]["embed_dim"]
     if architecture in ("lift", "wide_last"):
         return {"width": width}
-    return {"as_large_as_wide_last_of": width} if architecture == "uniform_wide" else {}
+    return {"as_large_as_wide_last_of": width}

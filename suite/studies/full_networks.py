@@ -1,0 +1,156 @@
+"""Teachers and students of the study *full_student*: pretrained, trained by us, or as initialised."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import timm
+import torch
+from safetensors.torch import load_file
+from timm.data import ImageNetInfo  # type: ignore[attr-defined]
+from timm.layers import DropPath  # type: ignore[attr-defined]
+from torch import nn
+
+from baselines.students import Tapped, ViTConfig, build_student
+from suite.errors import SuiteError
+from suite.models import build, choose_attention, initialiser
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from baselines.protocol import Network, Outputs
+
+WEIGHTS, AVERAGED = "weights.safetensors", "weights-ema.safetensors"
+FUSED = "suite.models.fused_cait"
+IMAGENET = 1000  # classes of a head whose columns are in the order of ImageNet-1k's synsets
+
+
+class Columns(nn.Module):
+    """A tapped network of which only some logits are used: a teacher of more classes than there are images of."""
+
+    columns: torch.Tensor
+
+    def __init__(self, network: Tapped, columns: Sequence[int]) -> None:
+        super().__init__()
+        self.whole = network
+        self.register_buffer("columns", torch.tensor(columns), persistent=False)
+
+    def forward(self, images: torch.Tensor, layers: Iterable[int] = (), *, final: bool = False) -> Outputs:
+        """See :class:`baselines.students.Tapped`."""
+        outputs: Outputs = self.whole(images, layers, final=final)
+        return replace(outputs, logits=outputs.logits[:, self.columns])
+
+    def network(self, example: torch.Tensor) -> Network:
+        """The shapes, with the classes that are used."""
+        return replace(self.whole.network(example), classes=len(self.columns))
+
+
+def _pretrained(spec: Mapping[str, Any], file: str) -> nn.Module:
+    """A timm network with the weights of a file, or of the hub's cache."""
+    overrides = dict(spec.get("overrides", {}))
+    choose_attention(overrides)
+    overlay: dict[str, Any] = {"pretrained_cfg_overlay": {"file": file}} if file else {}
+    try:
+        model: nn.Module = timm.create_model(spec["timm"], pretrained=True, **overlay, **overrides)
+    except Exception as fault:
+        text = " ".join(str(fault).split())
+        raise SuiteError(f"the weights of {spec['timm']} cannot be loaded from {file or 'the hub'}: {text}") from fault
+    return model
+
+
+def columns_of(classes: Sequence[str], *, count: int, outputs: int, network: str) -> list[int] | None:
+    """Which of a teacher's logits are the classes there are images of; None for all, in their order.
+
+    Raises:
+        SuiteError: the teacher has other classes.
+    """
+    if outputs == count:
+        return None
+    if outputs == IMAGENET and classes:
+        synsets = ImageNetInfo().label_names()  # type: ignore[no-untyped-call]
+        if set(classes) <= set(synsets):
+            return [synsets.index(name) for name in classes]
+    raise SuiteError(
+        f"{network} tells {outputs} classes apart and the images have {count}: give a teacher of the same classes, "
+        "or class folders named by ImageNet's synsets"
+    )
+
+
+def open_teacher(
+    spec: Mapping[str, Any],
+    *,
+    classes: Sequence[str],
+    count: int,
+    seed: int,
+    file: str = "",
+    trained: Path | None = None,
+) -> Tapped | Columns:
+    """The teacher of a cell.
+
+    Args:
+        spec: the cell's ``teacher`` section: ``network`` and ``weights`` (``trained`` or ``random``).
+        classes: names of the classes, where known.
+        count: how many classes.
+        seed: of a random teacher.
+        file: weights of a pretrained one; empty for the hub's cache.
+        trained: folder of the cell that trained it, if the suite did.
+
+    Raises:
+        SuiteError: the weights cannot be had, or are of other classes.
+    """
+    network = spec["network"]
+    if spec["weights"] == "random" or trained is not None:
+        model = build({**network, "pretrained": False}, classes=count, seed=seed)
+        if trained is not None and spec["weights"] != "random":
+            Tapped(model).load_state_dict(load_file(trained / WEIGHTS))
+    else:
+        model = _pretrained(network, file)
+    if network.get("fused"):
+        if find_spec(FUSED) is None:
+            raise SuiteError(f"{network['timm']} is asked to be fused and this version cannot: delete 'fused'")
+        model = import_module(FUSED).fuse(model)
+    tapped = Tapped(model)
+    columns = columns_of(classes, count=count, outputs=tapped.backbone.num_classes, network=network["timm"])
+    return tapped if columns is None else Columns(tapped, columns)
+
+
+def set_drop_path(network: nn.Module, rate: float) -> None:
+    """Stochastic depth as timm sets it: from 0 at the first block to ``rate`` at the last."""
+    blocks = [module for module in network.modules() if hasattr(module, "drop_path1")]
+    for block, own in zip(blocks, torch.linspace(0, rate, len(blocks)).tolist(), strict=True):
+        for name in ("drop_path1", "drop_path2"):
+            if hasattr(block, name):
+                setattr(block, name, DropPath(own) if own > 0 else nn.Identity())
+
+
+def make_student(spec: Mapping[str, Any], *, classes: int, drop_path: float, seed: int) -> Tapped:
+    """The student of a cell: one of ``baselines.students``, or a timm network.
+
+    Args:
+        spec: ``architecture`` with ``config``, ``init`` and ``options``; or ``timm`` with ``overrides``.
+        classes: of its head.
+        drop_path: stochastic depth at the last block.
+        seed: of its initial weights.
+    """
+    if "timm" in spec:
+        network = Tapped(build(spec, classes=classes, seed=seed))
+    else:
+        config = ViTConfig(**spec["config"], num_classes=classes)
+        choose_attention(spec["config"])
+        options, init = dict(spec["options"]), initialiser(spec["init"])
+        width = options.pop("as_large_as_wide_last_of", None)
+        if width is not None:
+            large = build_student("wide_last", config, generator=_from(seed), options={"width": width})
+            options["parameters"] = sum(p.numel() for p in large.parameters())
+        network = build_student(spec["architecture"], config, generator=_from(seed), init=init, options=options)
+    if drop_path:
+        set_drop_path(network, drop_path)
+    return network
+
+
+def _from(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
