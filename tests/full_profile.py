@@ -23,7 +23,7 @@ GRID = {"img_size": 32, "patch_size": 8}
 CAIT = {
     "timm": "cait_s24_224",
     "init": "narrow",
-    "overrides": GRID | {"embed_dim": 24, "depth": 3, "num_heads": 2, "init_values": 0.3},
+    "overrides": GRID | {"embed_dim": 24, "depth": 4, "num_heads": 2, "init_values": 0.3},
     "epochs": 6,
     "recipe": {"repeats": 1, "lr": 0.05},
     "untrained": {"init_values": 1.0},
@@ -67,6 +67,7 @@ def tiny_sections(**changes):
     sections["networks"]["cait"] = CAIT
     own = {
         "seeds": 2,
+        "compute": {"device": "cpu", "processes": 1},
         "machine": {"loader_workers": 0},
         "data": {"size": 32, "crop_pct": 1.0},
         "distill": {

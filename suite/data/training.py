@@ -71,9 +71,17 @@ def _open(source: str, root: str, split: str, class_map: dict[str, int] | None =
 
 
 def class_names(dataset: Any) -> list[str]:
-    """Names of the classes in the order of their labels; empty where the data set does not tell."""
-    known = getattr(getattr(dataset, "reader", None), "class_to_idx", None) or getattr(dataset, "class_to_idx", None)
-    return sorted(known, key=known.__getitem__) if known else []
+    """Names of the classes in the order of their labels.
+
+    Raises:
+        SuiteError: the data set does not tell.
+    """
+    for place in (getattr(dataset, "reader", None), dataset):
+        for name in ("class_to_idx", "class_name_to_idx"):  # the latter in tar files
+            known = getattr(place, name, None)
+            if known:
+                return sorted(known, key=known.__getitem__)
+    raise SuiteError("these images do not tell the names of their classes: give class folders")
 
 
 def chosen_classes(names: Sequence[str], asked: Sequence[str] | int | None) -> list[str]:
@@ -113,7 +121,7 @@ class ImageSets:
         if asked is not None and source != FOLDER:
             raise SuiteError(f"classes can be chosen from class folders only, not from {source}")
         chosen = chosen_classes(names, asked)
-        mapping = {name: number for number, name in enumerate(chosen)} if names and source == FOLDER else None
+        mapping = {name: number for number, name in enumerate(chosen)} if source == FOLDER else None
         if asked is not None:
             self.train = _open(source, root, "train", mapping)
         self.validation = _open(source, root, "validation", mapping)
@@ -123,10 +131,7 @@ class ImageSets:
             if strange:
                 raise SuiteError(f"training and validation images differ in classes: {', '.join(sorted(strange)[:3])}")
         self.names = chosen
-        self.classes = len(chosen) or 1 + max(int(label) for _, label in self._labels())
-
-    def _labels(self) -> Iterable[Item]:
-        return (_read(self.train, number) for number in range(len(self.train)))
+        self.classes = len(chosen)
 
 
 class Views(Dataset[Item]):

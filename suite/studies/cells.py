@@ -176,7 +176,7 @@ def student(
             + (f", {distort}" if distort else "")
             + f", seed {seed}"
         )
-        widening = _widening(architecture, profile.network(role))
+        widening = _widening(architecture, profile.network(role)) if config else {}
         if full_cells.is_full(profile):
             return full_cells.student(
                 profile,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import timm
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from baselines.protocol import Network, Outputs
 
 WEIGHTS, AVERAGED = "weights.safetensors", "weights-ema.safetensors"
-FUSED = "suite.models.fused_cait"
+FUSED = "suite.models.fused_cait"  # by name: it enters the key of a cell only where it is used
 IMAGENET = 1000  # classes of a head whose columns are in the order of ImageNet-1k's synsets
 
 
@@ -53,7 +52,8 @@ def _pretrained(spec: Mapping[str, Any], file: str) -> nn.Module:
     """A timm network with the weights of a file, or of the hub's cache."""
     overrides = dict(spec.get("overrides", {}))
     choose_attention(overrides)
-    overlay: dict[str, Any] = {"pretrained_cfg_overlay": {"file": file}} if file else {}
+    own = {name: overrides[name] for name in ("num_classes",) if name in overrides}  # else timm drops the file's head
+    overlay: dict[str, Any] = {"pretrained_cfg_overlay": {"file": file, **own}} if file else {}
     try:
         model: nn.Module = timm.create_model(spec["timm"], pretrained=True, **overlay, **overrides)
     except Exception as fault:
@@ -110,9 +110,7 @@ def open_teacher(
     else:
         model = _pretrained(network, file)
     if network.get("fused"):
-        if find_spec(FUSED) is None:
-            raise SuiteError(f"{network['timm']} is asked to be fused and this version cannot: delete 'fused'")
-        model = import_module(FUSED).fuse(model)
+        import_module(FUSED).fuse(model)
     tapped = Tapped(model)
     columns = columns_of(classes, count=count, outputs=tapped.backbone.num_classes, network=network["timm"])
     return tapped if columns is None else Columns(tapped, columns)

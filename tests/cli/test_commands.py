@@ -232,7 +232,7 @@ def test_faults_of_the_command_line_are_one_line(run, arguments, words):
     [
         ((), "the following arguments are required: COMMAND"),
         (("clams",), "invalid choice: 'clams'"),
-        (("judge", "--profile", "nope"), "no profile 'nope': choose from desk"),
+        (("judge", "--profile", "nope"), "no profile 'nope': choose from cifar100, desk"),
         (("judge", "--profile", "broken.toml"), "broken.toml is not a profile: "),
         (("judge", "--device", "tpu"), "no device 'tpu': choose from auto, cpu, cuda"),
         (("goldens", "nowhere"), "nowhere is not a folder"),

@@ -14,10 +14,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from full_profile import block, load_profile, write_images
+from full_profile import LAST, block, load_profile, write_images
 
 from suite.evidence.store import Store
 from suite.run.execute import Outcome, execute
+from suite.studies.cells import student
 
 HERE = Path(__file__).parent
 STEPS_PER_EPOCH = 3
@@ -26,14 +27,29 @@ STEPS_PER_EPOCH = 3
 CLOSE = {"rtol": 1e-7, "atol": 1e-9}
 
 
-def launch(folder: Path, setting: SimpleNamespace, *, die_after: int = 0) -> subprocess.CompletedProcess[str]:
+def launch(folder: Path, setting: SimpleNamespace, *, die_after: int = 0, keys=()) -> subprocess.CompletedProcess[str]:
+    job = [str(HERE / "together_job.py"), str(folder), str(setting.profile), str(setting.images), str(die_after)]
+    if keys:
+        evidence = ("--evidence", str(folder / "evidence"))
+        job = [
+            "-m",
+            "suite",
+            "compute",
+            *keys,
+            "--profile",
+            str(setting.profile),
+            "--images",
+            str(setting.images),
+            *evidence,
+        ]
     root = HERE.parents[1]
     where = os.pathsep.join(map(str, (root, root / "tests")))
     return subprocess.run(
         [
             *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"),
-            *(str(HERE / "together_job.py"), str(folder), str(setting.profile), str(setting.images), str(die_after)),
+            *job,
         ],
+        cwd=root,
         env=os.environ | {"PYTHONPATH": where, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
@@ -54,8 +70,13 @@ def setting(tmp_path_factory):
     changes = {"distill": {"recipe": {"precision": "float64"}}}
     profile = load_profile(folder, images, **changes)
     alone = Store(folder / "alone")
-    assert compute(alone, *block(profile)) == {Outcome.DONE}
-    return SimpleNamespace(images=images, profile=folder / "tiny-full.toml", students=block(profile), alone=alone)
+    # Some that claims ask for and that need no trained teacher.
+    random = student("feature_mse", {**LAST, "weight": 0.2, "logits": False}, weights="random")
+    asked = [subject(profile, 0) for subject in (student("none", architecture="lift"), random)]
+    assert compute(alone, *block(profile), *asked) == {Outcome.DONE}
+    return SimpleNamespace(
+        images=images, profile=folder / "tiny-full.toml", students=block(profile), asked=asked, alone=alone
+    )
 
 
 @pytest.fixture(scope="module")
@@ -111,14 +132,12 @@ def test_it_resumes_in_one_process_on_the_trajectory_of_one_process(setting, kil
         assert_same(store.read(cell), setting.alone.read(cell))
 
 
-def test_two_processes_come_to_the_results_of_one(setting, tmp_path):
-    """The leader alone seals; the other follows it through both jobs, in the second of which nothing is to do."""
-    ended = launch(tmp_path, setting)
+def test_two_processes_of_the_command_come_to_the_results_of_one(setting, tmp_path):
+    """``torchrun -m suite compute KEYS``: the first process alone seals, and the second follows it to the end."""
+    ended = launch(tmp_path, setting, keys=[cell.key for cell in setting.asked])
     assert ended.returncode == 0, ended.stderr[-2000:]
-    for rank in (0, 1):
-        said = [line for line in ended.stdout.splitlines() if line.startswith(f"process {rank}: ")]
-        assert said[-2:] == [f"process {rank}: done done done done", f"process {rank}: cached"]
-    assert "process 1: epoch" not in ended.stdout
     store = Store(tmp_path / "evidence")
-    for cell in setting.students:
+    for cell in setting.asked:
         assert_same(store.read(cell), setting.alone.read(cell))
+        log = (store.folder(cell.key) / "log.txt").read_text(encoding="utf-8")
+        assert log.count("epoch 1/2") == 1, "one process reports"
