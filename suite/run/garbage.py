@@ -12,6 +12,7 @@ from suite.errors import SuiteError, one_line
 from suite.evidence.code import code_digest
 from suite.evidence.draft import RECORD
 from suite.run.plan import asked, cells_of
+from suite.studies import full_cells
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,20 +39,22 @@ def _seeds(store: Store) -> int:
 
 def _of_current_code(store: Store) -> set[str]:
     """Cells of images and weights that are not at hand here, as long as the code that computed them is as it was."""
-    code = code_digest(f"suite.studies.{_FROZEN}")
+    frozen = code_digest(f"suite.studies.{_FROZEN}")
     found: set[str] = set()
     for key in store.keys():  # noqa: SIM118 - a method, not a mapping
         with suppress(OSError, ValueError, KeyError, TypeError):  # damaged: nothing to keep
             record = json.loads((store.folder(key) / RECORD).read_text(encoding="utf-8"))
-            if record["study"] == _FROZEN and record["code"] == code:
-                found.add(key)
+            study = record["study"]
+            if study in (_FROZEN, full_cells.STUDY):
+                code = frozen if study == _FROZEN else full_cells.code_of(record["spec"])
+                found |= {key} if record["code"] == code else set()
     return found
 
 
 def asked_for(claims: Sequence[Claim], profiles: Iterable[Profile], store: Store) -> set[str]:
     """Keys of every cell that a claim needs at any of the profiles, on any device, with any seed on disk.
 
-    Of frozen networks these are all that today's code computed.
+    Of frozen networks, and of training as printed, these are all that today's code computed.
 
     Raises:
         SuiteError: it cannot be told for one of them, so nothing may be deleted.

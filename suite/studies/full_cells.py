@@ -64,7 +64,7 @@ def _network(profile: Profile, role: str) -> tuple[dict[str, Any], str]:
     from suite.studies.cells import NETWORK_KEYS  # noqa: PLC0415 - which imports this module
 
     played = profile.network(role)
-    spec = {name: played[name] for name in (*NETWORK_KEYS, "fused") if name in played}
+    spec = {name: played[name] for name in NETWORK_KEYS if name in played}
     if not played.get("pretrained"):
         return spec, ""
     file = profile.weights.get(role)
@@ -114,32 +114,38 @@ def _cell(
     """One student; everything that all cells of a profile share is put in here."""
     distill = profile.section("distill")
     data, root = _data(profile)
-    modules = [f"suite.studies.{STUDY}", f"baselines.{method['name']}"]
-    if "architecture" in student:
-        modules.append(f"baselines.students.{student['architecture']}")
-    if teacher["weights"] and teacher["network"].get("fused"):
-        modules.append("suite.models.fused_cait")
+    spec = {
+        "data": data,
+        "augmentation": dict(distill["augmentation"]),
+        "evaluate": dict(distill["evaluate"]),
+        "student": student,
+        "method": method,
+        "teacher": teacher,
+        "recipe": recipe,
+    }
     machine = profile.sections.get("machine", {})
     return Cell(
         study=STUDY,
-        spec={
-            "data": data,
-            "augmentation": dict(distill["augmentation"]),
-            "evaluate": dict(distill["evaluate"]),
-            "student": student,
-            "method": method,
-            "teacher": teacher,
-            "recipe": recipe,
-        },
+        spec=spec,
         seed=seed,
         needs=needs,
-        code=code_digest(*modules),
+        code=code_of(spec),
         device=profile.device,
         label=label,
         weight=weight,
         group=group,
         local={"images": root, "teacher": file} | {name: machine[name] for name in MACHINE_KEYS if name in machine},
     )
+
+
+def code_of(spec: Mapping[str, Any]) -> str:
+    """Digest of the code that computes a cell of this spec."""
+    modules = [f"suite.studies.{STUDY}", f"baselines.{spec['method']['name']}"]
+    if "architecture" in spec["student"]:
+        modules.append(f"baselines.students.{spec['student']['architecture']}")
+    if spec["teacher"]["weights"] and spec["teacher"]["network"].get("fused"):
+        modules.append("suite.models.fused_cait")
+    return code_digest(*modules)
 
 
 def trained_teacher(profile: Profile, role: str, seed: int) -> Cell:
@@ -227,9 +233,9 @@ def student(
 
 def _untrained(profile: Profile, role: str) -> dict[str, Any]:
     """The teacher's network as initialised, which needs no weights."""
-    from suite.studies.cells import NETWORK_KEYS  # noqa: PLC0415 - which imports this module
+    from suite.studies.cells import NETWORK_KEYS, WEIGHTS_KEYS  # noqa: PLC0415 - which imports this module
 
     played = profile.network(role)
-    spec = {name: played[name] for name in NETWORK_KEYS if name in played and name != "pretrained"}
+    spec = {name: played[name] for name in NETWORK_KEYS if name in played and name not in WEIGHTS_KEYS}
     changes = played.get("untrained", {})
     return spec | ({"overrides": {**spec.get("overrides", {}), **changes}} if changes else {})

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import timm
 import torch
 from safetensors.torch import load_file
 from timm.data import ImageNetInfo  # type: ignore[attr-defined]
@@ -16,10 +16,10 @@ from torch import nn
 from baselines.students import Tapped, ViTConfig, build_student
 from suite.errors import SuiteError
 from suite.models import build, choose_attention, initialiser
+from suite.models.pretrained import load_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
     from baselines.protocol import Network, Outputs
 
@@ -46,20 +46,6 @@ class Columns(nn.Module):
     def network(self, example: torch.Tensor) -> Network:
         """The shapes, with the classes that are used."""
         return replace(self.whole.network(example), classes=len(self.columns))
-
-
-def _pretrained(spec: Mapping[str, Any], file: str) -> nn.Module:
-    """A timm network with the weights of a file, or of the hub's cache."""
-    overrides = dict(spec.get("overrides", {}))
-    choose_attention(overrides)
-    own = {name: overrides[name] for name in ("num_classes",) if name in overrides}  # else timm drops the file's head
-    overlay: dict[str, Any] = {"pretrained_cfg_overlay": {"file": file, **own}} if file else {}
-    try:
-        model: nn.Module = timm.create_model(spec["timm"], pretrained=True, **overlay, **overrides)
-    except Exception as fault:
-        text = " ".join(str(fault).split())
-        raise SuiteError(f"the weights of {spec['timm']} cannot be loaded from {file or 'the hub'}: {text}") from fault
-    return model
 
 
 def columns_of(classes: Sequence[str], *, count: int, outputs: int, network: str) -> list[int] | None:
@@ -108,7 +94,7 @@ def open_teacher(
         if trained is not None and spec["weights"] != "random":
             Tapped(model).load_state_dict(load_file(trained / WEIGHTS))
     else:
-        model = _pretrained(network, file)
+        model = load_network(network, seed=seed, file=Path(file) if file else None).model
     if network.get("fused"):
         import_module(FUSED).fuse(model)
     tapped = Tapped(model)
