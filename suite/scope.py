@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 PUBLISHED, PROXY = "published", "proxy"
 REGISTERED = "frozen"  # the profile whose networks are the papers'
 SOURCE = "images"
+FULL = "full"  # the scale of a profile that trains as printed
+PRINTED = ("full", "full-deit-small", "full-swin-tiny")
 DEFINES = ("timm", "overrides", "pretrained", "revision")  # what makes a network the papers'
 
 
@@ -31,10 +33,15 @@ def as_measured(profile: Profile) -> Profile:
         SuiteError: weights are given for a network that the profile does not have, or the images cannot be read.
     """
     _require_known(profile)
-    if profile.sections.get("data", {}).get("source") != SOURCE:
+    if profile.scope != PUBLISHED:
         return profile
-    others = tuple(_others(profile))
-    if profile.scope != PUBLISHED or not others:
+    if profile.sections.get("distill", {}).get("scale") == FULL:
+        others = tuple(_other_training(profile))
+    elif profile.sections.get("data", {}).get("source") == SOURCE:
+        others = tuple(_others(profile))
+    else:
+        return profile
+    if not others:
         return profile
     return replace(
         profile,
@@ -42,6 +49,38 @@ def as_measured(profile: Profile) -> Profile:
         deviations=(*profile.deviations, *others),
         modified=(*profile.modified, *(f"other {deviation.what}" for deviation in others)),
     )
+
+
+def _other_training(profile: Profile) -> Iterator[Deviation]:
+    """What it is not: training as printed, with the recipes, networks, weights and images of our full profiles."""
+    printed = [profiles.load(name) for name in PRINTED]
+    changes = [
+        [
+            name
+            for name, ours, theirs in (
+                ("data", profile.sections.get("data"), one.sections.get("data")),
+                ("networks", profile.networks, one.networks),
+                ("recipe", profile.sections.get("distill"), one.sections.get("distill")),
+            )
+            if ours != theirs
+        ]
+        for one in printed
+    ]
+    fewest = min(changes, key=len)
+    if fewest:
+        yield Deviation("training", "as printed", f"of its own make: {', '.join(fewest)}")
+    yield from _files(profile)
+    if profile.images:
+        from suite.data.training import is_imagenet, located  # noqa: PLC0415 - torch and timm
+
+        if not is_imagenet(*located(profile.section("data")["source"], profile.images)):
+            yield Deviation("images", "ImageNet-1k", f"other images, from {profile.images}")
+
+
+def _files(profile: Profile) -> Iterator[Deviation]:
+    if profile.weights:
+        files = ", ".join(f"{role} from {file.name}" for role, file in profile.weights.items())
+        yield Deviation("weights", "as released, from the hub", f"files, which may hold anything: {files}")
 
 
 def _require_known(profile: Profile) -> None:
@@ -61,9 +100,7 @@ def _others(profile: Profile) -> Iterator[Deviation]:
     ]
     if changed:
         yield Deviation("networks", "timm's full-size networks", f"of their own make: {', '.join(changed)}")
-    if profile.weights:
-        files = ", ".join(f"{role} from {file.name}" for role, file in profile.weights.items())
-        yield Deviation("weights", "as released, from the hub", f"files, which may hold anything: {files}")
+    yield from _files(profile)
     if profile.images:
         yield from _other_images(profile)
 

@@ -30,9 +30,19 @@ if TYPE_CHECKING:
 
 FOLDER = "folder"
 STREAMS = ("wds/", "hfids/", "tfds/")  # read in one order only
+NAMED = ("torch/", "hfds/", *STREAMS)
 SYNONYMS = {"train": ("train", "training"), "validation": ("validation", "val", "valid", "test")}
+IMAGENET, IMAGENET_CLASSES = [1_281_167, 50_000], 1000
 
 Item = tuple[torch.Tensor, int]
+
+
+def located(source: str, images: str) -> tuple[str, str]:
+    """Source and root of what was given: a folder for the profile's source, or ``torch/NAME=FOLDER``, ``hfds/NAME``."""
+    if not images.startswith(NAMED):
+        return source, images
+    name, _, root = images.partition("=")
+    return name, root
 
 
 def _part(root: Path, split: str) -> Path:
@@ -232,6 +242,15 @@ def loader(dataset: Dataset[Item], batches: Iterable[Sequence[Any]], *, workers:
         pin_memory=device == "cuda",
         generator=torch.Generator(),  # the loader draws a seed, which nothing here uses, not from the global one
     )
+
+
+@cache
+def is_imagenet(source: str, root: str) -> bool:
+    """Whether there are as many training and validation images, of as many classes, as in ImageNet-1k."""
+    if source.startswith(STREAMS):
+        return False
+    parts = [_open(source, root, split) for split in SYNONYMS]
+    return [len(part) for part in parts] == IMAGENET and len(class_names(parts[0])) == IMAGENET_CLASSES
 
 
 @cache

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 STUDY = "full_student"
 SCALE = "full"
-STREAMED = ("torch/", "hfds/", "hfids/", "wds/", "tfds/")
 DATA_KEYS = ("source", "size", "mean", "std", "interpolation", "crop_pct", "classes")
 MACHINE_KEYS = ("loader_workers", "memory_gib")
 
@@ -34,13 +33,11 @@ def _data(profile: Profile) -> tuple[dict[str, Any], str]:
     Raises:
         Unavailable: no images were given.
     """
-    from suite.data.training import digest  # noqa: PLC0415 - torch and timm, not needed to list claims
+    from suite.data.training import digest, located  # noqa: PLC0415 - torch and timm, not needed to list claims
 
     section = profile.section("data")
     spec = {name: section[name] for name in DATA_KEYS if name in section}
-    root = profile.images
-    if root.startswith(STREAMED):
-        spec["source"], root = root, ""
+    spec["source"], root = located(spec["source"], profile.images)
     if spec["source"] == "folder" and not root:
         raise Unavailable(
             "no training images given: pass --images DIR, a folder with class folders (or tar files) under train and "
@@ -67,7 +64,7 @@ def _network(profile: Profile, role: str) -> tuple[dict[str, Any], str]:
     spec = {name: played[name] for name in NETWORK_KEYS if name in played}
     if not played.get("pretrained"):
         return spec, ""
-    file = profile.weights.get(role)
+    file = profile.weights.get(role, profile.weights.get(played["timm"]))
     if file is None:
         if not _cached(played["timm"]):
             raise Unavailable(

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from suite import profile as profiles
 from suite.claim.schema import Unavailable
 from suite.errors import SuiteError
+from suite.scope import as_measured
 from suite.studies.cells import student
 from suite.studies.full_cells import is_full
 from suite.studies.full_networks import columns_of, make_student, open_teacher
@@ -141,3 +142,12 @@ def test_a_teacher_of_other_classes_is_refused():
     for names, outputs in ((["a", "b"], 1000), (["a", "b"], 10), ([], 1000)):
         with pytest.raises(SuiteError, match=r"it tells .* classes apart and the images have 2: give a teacher"):
             columns_of(names, count=2, outputs=outputs, network="it")
+
+
+def test_what_is_not_as_printed_is_a_proxy(images, tmp_path):
+    tiny = as_measured(load_profile(tmp_path, images))
+    assert (tiny.scope, tiny.modified[-2:]) == ("proxy", ("other training", "other images"))
+    assert tiny.deviations[-2].ours == "of its own make: data, networks, recipe"
+    full = as_measured(profiles.load("full", images=str(images), weights={"cait": tmp_path / "cait.pth"}))
+    assert (full.scope, full.modified) == ("proxy", ("other weights", "other images"))
+    assert as_measured(profiles.load("full")).scope == "published"
