@@ -118,7 +118,7 @@ def _shape(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 def _state(file: Path) -> dict[str, Any]:
     try:
-        state: dict[str, Any] = load_state_dict(str(file), use_ema=False)
+        state: dict[str, Any] = load_state_dict(str(file), use_ema=False, weights_only=True)  # runs no code of the file
     except Exception as fault:
         raise SuiteError(f"weights in {file} cannot be read: {one_line(fault)}") from fault
     if not state or not all(isinstance(value, torch.Tensor) for value in state.values()):

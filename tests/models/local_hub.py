@@ -26,8 +26,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     def _answer(self):
-        if self.path == "/":
-            self.send_response(200)
+        if "/resolve/" not in self.path:  # is anybody there? and whatever else a hub is asked
+            self.server.elsewhere.append(self.path)
+            self.send_response(200 if self.path == "/" else 404)
             self.send_header("Content-Length", "0")
             self.end_headers()
             return None
@@ -58,7 +59,7 @@ class _Handler(BaseHTTPRequestHandler):
 def serve(root: Path):
     """Serve a folder; gives the server, with ``address`` and what was ``asked``."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.root, server.asked = root, []
+    server.root, server.asked, server.elsewhere = root, [], []
     server.address = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
