@@ -111,7 +111,12 @@ CLAIM = Claim(
     ),
     deviations=(
         Deviation("loss", "SpectralKD on the plain student, MSE on the lifted ones", "MSE on all"),
-        Deviation("student", "DeiT-Tiny: 12 layers, 192 channels, teacher 384", "6 layers, 24 channels, teacher 48"),
+        Deviation(
+            "student",
+            "DeiT-Tiny: 12 layers, 192 channels, teacher 384",
+            "6 layers, 24 channels, teacher 48",
+            small=True,
+        ),
     ),
     criteria=(
         Criterion(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from suite.claim import Unavailable
-from suite.claim.schema import Unverifiable
+from suite.claim.schema import Unverifiable, bearing
 from suite.errors import Unobtainable, one_line
 from suite.evidence.store import Missing, Store
 from suite.judge import Judgement, Observed, Question, Sampling, Verdict, departs, judge_family, overall, relabel_smoke
@@ -99,7 +99,8 @@ class Assessment:
     @property
     def deviations(self) -> tuple[Deviation, ...]:
         """Every stated difference from the paper's set-up that bears on this verdict."""
-        return (*self.profile.deviations, *self.claim.deviations, *self.criterion.deviations)
+        own = (*self.claim.deviations, *self.criterion.deviations)
+        return (*self.profile.deviations, *bearing(own, self.profile))
 
     @property
     def command(self) -> str:

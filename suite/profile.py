@@ -74,6 +74,11 @@ class Profile:
     modified: tuple[str, ...] = ()
     given: tuple[str, ...] = ()
 
+    @property
+    def full(self) -> bool:
+        """Whether students are trained as printed, on images on disk."""
+        return bool(self.sections.get("distill", {}).get("scale") == "full")
+
     def section(self, name: str) -> Mapping[str, Any]:
         """A section of the file; raises Unavailable if the profile has none."""
         return self._part(self.sections, name, f"section [{name}]")

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 PUBLISHED, PROXY = "published", "proxy"
 REGISTERED = "frozen"  # the profile whose networks are the papers'
 SOURCE = "images"
-FULL = "full"  # the scale of a profile that trains as printed
 PRINTED = ("full", "full-deit-small", "full-swin-tiny")
 DEFINES = ("timm", "overrides", "pretrained", "revision")  # what makes a network the papers'
 
@@ -35,7 +34,7 @@ def as_measured(profile: Profile) -> Profile:
     _require_known(profile)
     if profile.scope != PUBLISHED:
         return profile
-    if profile.sections.get("distill", {}).get("scale") == FULL:
+    if profile.full:
         others = tuple(_other_training(profile))
     elif profile.sections.get("data", {}).get("source") == SOURCE:
         others = tuple(_others(profile))

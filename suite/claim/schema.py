@@ -78,11 +78,24 @@ class Published:
 
 @dataclass(frozen=True)
 class Deviation:
-    """A stated difference between our set-up and the paper's."""
+    """A stated difference between our set-up and the paper's.
+
+    Attributes:
+        what: in which respect.
+        paper: how it is there.
+        ours: how it is here.
+        small: whether it is one of small networks and short runs alone, and none where students are trained as printed.
+    """
 
     what: str
     paper: str
     ours: str
+    small: bool = False
+
+
+def bearing(deviations: Iterable[Deviation], profile: Profile) -> tuple[Deviation, ...]:
+    """Those of a claim's deviations that hold at a profile."""
+    return tuple(one for one in deviations if not (one.small and profile.full))
 
 
 @dataclass(frozen=True)

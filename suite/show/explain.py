@@ -9,6 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from suite.claim.schema import bearing
 from suite.run.progress import duration
 from suite.show import describe
 from suite.show.marks import MARKS, marked
@@ -81,7 +82,8 @@ def _explain_criterion(assessment: Assessment, known: Mapping[str, Run], console
 def _explain_shared(group: Sequence[Assessment], known: Mapping[str, Run], console: Console) -> None:
     """What several criteria of a claim have in common: deviations, runs, where they were computed."""
     line(console, "")
-    deviations = (*group[0].profile.deviations, *group[0].claim.deviations)
+    profile = group[0].profile
+    deviations = (*profile.deviations, *bearing(group[0].claim.deviations, profile))
     if deviations:
         line(console, f"{group[0].claim.key} differs from the paper in:")
         _section(console, deviation_table(deviations))

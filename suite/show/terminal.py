@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from suite.assess import claim_verdict, tally
+from suite.claim.schema import bearing
 from suite.judge import WORST_FIRST, Verdict
 from suite.show import describe
 from suite.show.listing import print_claims, print_plan
@@ -168,7 +169,11 @@ def _remarks(group: Sequence[Assessment]) -> list[str]:
         for origin, names in origins.items()
         if origin
     ]
-    own = dict.fromkeys(deviation.what for a in group for deviation in (*a.claim.deviations, *a.criterion.deviations))
+    own = dict.fromkeys(
+        deviation.what
+        for a in group
+        for deviation in bearing((*a.claim.deviations, *a.criterion.deviations), a.profile)
+    )
     if own:
         remarks.append(
             f"differs from the paper, besides the profile, in: {', '.join(own)} "

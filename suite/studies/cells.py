@@ -177,7 +177,7 @@ def student(
             + f", seed {seed}"
         )
         widening = _widening(architecture, profile.network(role)) if config else {}
-        if full_cells.is_full(profile):
+        if profile.full:
             return full_cells.student(
                 profile,
                 seed,

@@ -17,14 +17,8 @@ if TYPE_CHECKING:
     from suite.profile import Profile
 
 STUDY = "full_student"
-SCALE = "full"
 DATA_KEYS = ("source", "size", "mean", "std", "interpolation", "crop_pct", "classes")
 MACHINE_KEYS = ("loader_workers", "memory_gib")
-
-
-def is_full(profile: Profile) -> bool:
-    """Whether the profile's students are trained by this study."""
-    return bool(profile.section("distill").get("scale") == SCALE)
 
 
 def _data(profile: Profile) -> tuple[dict[str, Any], str]:

@@ -12,11 +12,11 @@ from full_profile import load_profile, write_images
 from safetensors.torch import save_file
 
 from suite import profile as profiles
-from suite.claim.schema import Unavailable
+from suite.catalog import discover
+from suite.claim.schema import Unavailable, bearing
 from suite.errors import SuiteError
 from suite.scope import as_measured
 from suite.studies.cells import student
-from suite.studies.full_cells import is_full
 from suite.studies.full_networks import columns_of, make_student, open_teacher
 
 FULL = ("full", "full-deit-small", "full-swin-tiny", "imagenet100", "cifar100")
@@ -47,7 +47,7 @@ def at(name, images, **changes):
 @pytest.mark.parametrize("name", FULL)
 def test_every_full_profile_gives_the_cells_that_claims_ask_for(name, images):
     profile = at(name, images)
-    assert is_full(profile)
+    assert profile.full
     for length in profile.section("distill")["lengths"]:
         cell = student("spectral_kd", {"student_layers": (-1,), "teacher_layers": (-1,)}, length=length)(profile, 0)
         recipe = cell.spec["recipe"]
@@ -142,6 +142,12 @@ def test_a_teacher_of_other_classes_is_refused():
     for names, outputs in ((["a", "b"], 1000), (["a", "b"], 10), ([], 1000)):
         with pytest.raises(SuiteError, match=r"it tells .* classes apart and the images have 2: give a teacher"):
             columns_of(names, count=2, outputs=outputs, network="it")
+
+
+def test_differences_of_small_networks_are_not_stated_of_full_ones():
+    claim = next(claim for claim in discover() if claim.key == "late_layer_transfer")
+    stated = {name: [one.what for one in bearing(claim.deviations, profiles.load(name))] for name in ("desk", "full")}
+    assert stated == {"desk": ["length", "accuracy", "student", "augmentation"], "full": ["accuracy"]}
 
 
 def test_what_is_not_as_printed_is_a_proxy(images, tmp_path):
