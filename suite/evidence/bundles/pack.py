@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,7 +110,7 @@ def data_of(profile: Profile) -> dict[str, Any]:
         "device": profile.device,
         "networks": profile.networks,
         "sections": profile.sections,
-        "deviations": [asdict(entry) for entry in profile.deviations],
+        "deviations": [{"what": entry.what, "paper": entry.paper, "ours": entry.ours} for entry in profile.deviations],
     }
 
 
