@@ -22,7 +22,7 @@ import numpy as np
 from claims.papers import SPECTRAL_KD
 from suite.claim import Claim, Control, Criterion, Deviation, Kind, PerSeed, Published, Quantity
 from suite.judge import Region, Verdict
-from suite.measure.similarity import debiased_cka, spectrum_similarity
+from suite.measure.similarity import debiased_cka, debiased_cka_table, spectrum_similarity
 from suite.studies.cells import representation
 
 if TYPE_CHECKING:
@@ -50,6 +50,11 @@ def _likeness(cait: Result, row: int, other: Result, column: int, measure: str) 
     return spectrum_similarity(cait.arrays[f"{measure}.{row:02d}"], other.arrays[f"{measure}.{column:02d}"])
 
 
+def _pooled(result: Result) -> list[np.ndarray]:
+    """Mean token of every image, layer by layer."""
+    return [result.arrays[f"pooled.{layer:02d}"] for layer in range(len(result.arrays["channels"]))]
+
+
 def _matched(cait: Result, other: Result, measure: str = "amplitude") -> float:
     """Mean likeness of the layers matched by depth."""
     pairs = enumerate(_matched_layers(cait))
@@ -59,9 +64,12 @@ def _matched(cait: Result, other: Result, measure: str = "amplitude") -> float:
 def _above_random(cait: Result, other: Result, measure: str = "amplitude") -> float:
     """Mean likeness of the matched layers minus the 95th percentile over random matchings."""
     rows, columns = len(cait.arrays["channels"]), len(other.arrays["channels"])
-    table = np.array(
-        [[_likeness(cait, row, other, column, measure) for column in range(columns)] for row in range(rows)]
-    )
+    if measure == "cka":
+        table = debiased_cka_table(_pooled(cait), _pooled(other))
+    else:
+        table = np.array(
+            [[_likeness(cait, row, other, column, measure) for column in range(columns)] for row in range(rows)]
+        )
     generator, stages = np.random.default_rng(0), np.arange(columns)
     random = [table[generator.integers(0, rows, columns), stages].mean() for _ in range(2000)]
     return float(table[_matched_layers(cait), stages].mean() - np.quantile(random, 0.95))

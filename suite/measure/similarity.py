@@ -7,8 +7,13 @@ References:
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Vector = NDArray[np.float64]
 
@@ -52,13 +57,32 @@ def debiased_cka(first: ArrayLike, second: ArrayLike) -> float:
     References:
         Song et al. 2012, equation 5; Nguyen et al., arXiv 2010.15327, equation 3.
     """
-    # The estimator is invariant to centring; centring first spares it the cancellation of a large common offset.
-    grams = [np.asarray(c @ c.T) for c in map(_centred, _paired(first, second, least=4))]
-    one, two = (_hollow(gram) for gram in grams)
-    squares = _unbiased_hsic(one, one), _unbiased_hsic(two, two)
-    if min(squares) <= 0:
-        raise ValueError("debiased CKA is undefined here: a layer varies no more than noise, pass more images")
-    return _unbiased_hsic(one, two) / float(np.sqrt(squares[0] * squares[1]))
+    return float(debiased_cka_table([first], [second])[0, 0])
+
+
+def debiased_cka_table(first: Sequence[ArrayLike], second: Sequence[ArrayLike]) -> Vector:
+    """`debiased_cka` of every layer of one network with every layer of another, each layer's images compared once.
+
+    Args:
+        first: one ``[I, C]`` per layer, at least 4 images.
+        second: one ``[I, C]`` per layer, the same images.
+
+    Returns:
+        ``[len(first), len(second)]``.
+
+    Raises:
+        ValueError: as `debiased_cka` does.
+    """
+    for one, two in (*((layer, second[0]) for layer in first), *((first[0], layer) for layer in second)):
+        _paired(one, two, least=4)
+    others = [_hollow_gram(two) for two in second]
+    norms = [_norm(other) for other in others]
+    table = np.empty((len(first), len(second)))
+    for row, features in enumerate(first):
+        gram = _hollow_gram(features)
+        norm = _norm(gram)
+        table[row] = [_unbiased_hsic(gram, other) / (norm * size) for other, size in zip(others, norms, strict=True)]
+    return table
 
 
 def spectrum_similarity(first: ArrayLike, second: ArrayLike) -> float:
@@ -129,9 +153,20 @@ def _self_norm(one: Vector) -> float:
     return float(np.linalg.norm(gram))
 
 
-def _hollow(gram: Vector) -> Vector:
-    """A Gram matrix with its diagonal, which compares images with themselves, set to zero."""
-    return gram - np.diag(np.diag(gram))
+def _hollow_gram(features: ArrayLike) -> Vector:
+    """Products of images, with the diagonal, which compares images with themselves, set to zero."""
+    # The estimator is invariant to centring; centring first spares it the cancellation of a large common offset.
+    centred = _centred(np.asarray(features, dtype=np.float64))
+    gram = np.asarray(centred @ centred.T)
+    np.fill_diagonal(gram, 0)
+    return gram
+
+
+def _norm(gram: Vector) -> float:
+    square = _unbiased_hsic(gram, gram)
+    if square <= 0:
+        raise ValueError("debiased CKA is undefined here: a layer varies no more than noise, pass more images")
+    return float(np.sqrt(square))
 
 
 def _unbiased_hsic(one: Vector, two: Vector) -> float:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suite.measure.similarity import debiased_cka, linear_cka, spectrum_similarity
+from suite.measure.similarity import debiased_cka, debiased_cka_table, linear_cka, spectrum_similarity
 
 seeds = st.integers(0, 2**32 - 1)
 sizes = st.tuples(st.integers(5, 12), st.integers(1, 15), st.integers(1, 15))
@@ -46,6 +46,18 @@ def test_debiased_cka_is_the_u_statistic():
     k, m = x @ x.T, y @ y.T
     expected = four_point_hsic(k, m) / math.sqrt(four_point_hsic(k, k) * four_point_hsic(m, m))
     assert debiased_cka(x, y) == pytest.approx(expected)
+
+
+def test_a_table_compares_every_layer_with_every_other():
+    first = [two_sets(seed, (9, 4, 3))[0] for seed in range(3)]
+    second = [two_sets(seed, (9, 2, 5))[1] for seed in range(2)]
+    table = debiased_cka_table(first, second)
+    assert table == pytest.approx(np.array([[debiased_cka(one, two) for two in second] for one in first]))
+    assert table.shape == (3, 2)
+    with pytest.raises(ValueError, match="same images"):
+        debiased_cka_table(first, [second[0], second[1][:-1]])
+    with pytest.raises(ValueError, match="same images"):
+        debiased_cka_table([first[0], first[1][:-1]], second)
 
 
 @pytest.mark.parametrize("cka", [linear_cka, debiased_cka])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from suite.measure.energy_pattern import sorted_energy_pattern
 from suite.measure.nulls import white
 from suite.measure.rank import SHARES
-from suite.measure.similarity import debiased_cka, spectrum_similarity
+from suite.measure.similarity import debiased_cka_table, spectrum_similarity
 from suite.show.figures import gather, names
 from suite.show.figures.curves import Curves
 from suite.show.figures.grids import Layers, Table
@@ -54,12 +53,14 @@ def matrix(assessment: Assessment, evidence: Evidence, measure: str) -> Table:
 
 def _likeness(first: Result, second: Result, measure: str) -> Array:
     """``[R, C]``: how alike every layer of one network is to every layer of another."""
-    shape = len(first.arrays["channels"]), len(second.arrays["channels"])
-    array, alike = ("pooled", debiased_cka) if measure == "cka" else (measure, spectrum_similarity)
-    table = np.empty(shape)
-    for row, column in product(*map(range, shape)):
-        table[row, column] = alike(first.arrays[f"{array}.{row:02d}"], second.arrays[f"{array}.{column:02d}"])
-    return table
+    array = "pooled" if measure == "cka" else measure
+    layers, stages = (
+        [result.arrays[f"{array}.{number:02d}"] for number in range(len(result.arrays["channels"]))]
+        for result in (first, second)
+    )
+    if measure == "cka":
+        return debiased_cka_table(layers, stages)
+    return np.array([[spectrum_similarity(layer, stage) for stage in stages] for layer in layers])
 
 
 def ranks(assessment: Assessment, evidence: Evidence) -> Curves:
