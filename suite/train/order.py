@@ -82,7 +82,7 @@ class Order:
             num_replicas=1,
             rank=0,
             num_repeats=self.repeats,
-            selected_round=ROUND if self.repeats > 1 else 0,
+            selected_round=ROUND if self.repeats > 1 and self.images >= ROUND else 0,  # fewer would round to none
         )
 
     @property
