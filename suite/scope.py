@@ -17,8 +17,16 @@ if TYPE_CHECKING:
 PUBLISHED, PROXY = "published", "proxy"
 REGISTERED = "frozen"  # the profile whose networks are the papers'
 SOURCE = "images"
+BESIDE = ("limit", "loaders")  # one is judged with the images, the other changes nothing
 PRINTED = ("full", "full-deit-small", "full-swin-tiny")
-DEFINES = ("timm", "overrides", "pretrained", "revision")  # what makes a network the papers'
+MEASURED = (REGISTERED, "frozen-first-class")  # the profiles that measure as the papers did
+DEFINES = (
+    "timm",
+    "overrides",
+    "pretrained",
+    "revision",
+    "untrained",
+)  # what makes a network and its control the papers'
 
 
 def as_measured(profile: Profile) -> Profile:
@@ -38,6 +46,9 @@ def as_measured(profile: Profile) -> Profile:
         others = tuple(_other_training(profile))
     elif profile.sections.get("data", {}).get("source") == SOURCE:
         others = tuple(_others(profile))
+    elif "data" in profile.sections:
+        source = profile.sections["data"].get("source")
+        others = (Deviation("data", "ImageNet-1k", f"{source}, whatever the profile says of its scope"),)
     else:
         return profile
     if not others:
@@ -99,6 +110,11 @@ def _others(profile: Profile) -> Iterator[Deviation]:
     ]
     if changed:
         yield Deviation("networks", "timm's full-size networks", f"of their own make: {', '.join(changed)}")
+    for name in ("data", "measure"):
+        asked = {key: value for key, value in profile.sections.get(name, {}).items() if key not in BESIDE}
+        if all(asked != profiles.load(one).sections.get(name) for one in MEASURED):
+            said = ", ".join(f"{key} = {value}" for key, value in asked.items())
+            yield Deviation(name, "as in the profiles that come with the suite", said or "nothing")
     yield from _files(profile)
     if profile.images:
         yield from _other_images(profile)

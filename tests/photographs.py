@@ -28,12 +28,14 @@ def crop(number, side=SIDE):
     return Image.fromarray(photograph[row : row + side, column : column + side])
 
 
-def class_folders(root: Path, classes=("ant", "bee", "cat"), each=4, side=SIDE, name="{:03d}.JPEG"):
-    """One folder of images for each class; gives the root."""
+def class_folders(root: Path, classes=("ant", "bee", "cat"), each=4, side=SIDE, name="{:03d}.JPEG", sizes=1):
+    """One folder of images for each class, of one or several sizes; gives the root."""
     for number, folder in enumerate(classes):
         (root / folder).mkdir(parents=True)
         for image in range(each):
-            crop(number * each + image, side).save(root / folder / name.format(image), quality=90)
+            crop(number * each + image, side + (number + image) % sizes).save(
+                root / folder / name.format(image), quality=90
+            )
     return root
 
 

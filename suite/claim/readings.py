@@ -88,7 +88,12 @@ class PerSeed:
             raise SuiteError(
                 f"networks compared on the same images saw {' and '.join(map(str, sizes))}: compute them again"
             )
+        names = [result.arrays["image_names"] for result in results if "image_names" in result.arrays]
+        if any(not np.array_equal(names[0], other) for other in names[1:]):
+            raise SuiteError("networks compared on the same images could read different ones: compute them again")
         groups = groups_in(results[0].arrays)
+        if any(groups_in(result.arrays) != groups for result in results):
+            raise SuiteError("networks compared on the same images have other groups of them: compute them again")
         if groups == 1:
             return Observed((whole,), Sampling.HALVES, resolution=step)
         values = []
@@ -97,7 +102,9 @@ class PerSeed:
             values.append(float(self.value(*half)))
         skipped = max(int(result.arrays.get("images_skipped", 0)) for result in results)
         read = f"{sizes[0]:,} images" + (f" ({skipped:,} more could not be read)" if skipped else "")
-        note = f"one network, {read}; other trainings are not covered"
+        classes = len({str(name).rpartition("/")[0] for name in names[0]}) if names else 0
+        of = f" of {classes:,} classes, taken as fixed" if classes else ""
+        note = f"one network, {read}{of}; other trainings are not covered"
         return Observed(tuple(values), Sampling.HALVES, whole=whole, resolution=step, note=note)
 
     def _companions(self, access: Access) -> tuple[dict[str, dict[str, float]], list[str]]:

@@ -112,6 +112,8 @@ class Case:
         claim, observed = self.claim, self.question.observed
         if claim.interval is None or observed is None or claim.single:
             return None
+        if observed.sampling is Sampling.HALVES:  # groups are always as many: images cannot be counted in them
+            return None
         if observed.sampling is Sampling.IMAGES and not claim.interval.bounded:
             return FEWEST_UNITS - claim.interval.n
         needs = []

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 # The papers' engine steps its schedule after an epoch, so that the first two epochs share the first rate.
 LAG = 1
+# Half precision reaches 65,504: at a smaller scale than this only gradients beyond 1e9 would overflow.
+LEAST_SCALE = 2.0**-14
 
 
 def rate(recipe: Mapping[str, Any]) -> float:
@@ -243,7 +245,9 @@ class FullStudent:
         self._scaler.unscale_(self._optimiser)
         norm = torch.nn.utils.clip_grad_norm_(self._parameters, self.recipe["clip"] or float("inf"))
         numbers = dict(zip([*names, "gradient"], [*values.tolist(), float(norm)], strict=True))
-        overflowed = self.numerics.scaled and not math.isfinite(numbers["gradient"])
+        # At a scale this low nothing overflows: the gradient itself is broken, and skipping it would go on for ever.
+        scaled = self.numerics.scaled and self._scaler.get_scale() > LEAST_SCALE
+        overflowed = scaled and not math.isfinite(numbers["gradient"])
         if not math.isfinite(numbers["loss"]) or not (overflowed or math.isfinite(numbers["gradient"])):
             said = ", ".join(f"{name} {value:.3g}" for name, value in numbers.items())
             self.fault = Diverged(f"the loss or the gradient is not finite at step {self.done} ({said})")

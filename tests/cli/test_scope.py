@@ -14,7 +14,7 @@ from suite.errors import SuiteError
 from suite.scope import as_measured
 
 FIRST_CLASS = "frozen-first-class"
-IMAGENET = {"classes": ("n01440764",), "each": 32, "side": 8, "name": "ILSVRC2012_val_{:08d}.JPEG"}
+IMAGENET = {"classes": ("n01440764",), "each": 32, "side": 8, "sizes": 3, "name": "ILSVRC2012_val_{:08d}.JPEG"}
 
 
 @pytest.fixture
@@ -47,6 +47,28 @@ def test_other_images_make_a_proxy(tmp_path, validation):
     stated = others(profiles.load(FIRST_CLASS, images=ours))
     assert stated == {"images": f"2 images of 1 classes from {ours}"}
     assert set(others(profiles.load("frozen", images=validation))) == {"images"}, "one class of 1,000"
+
+
+def test_resized_copies_under_imagenets_names_make_a_proxy(tmp_path):
+    copies = str(class_folders(tmp_path / "copies", **IMAGENET | {"sizes": 1}))
+    assert set(others(profiles.load(FIRST_CLASS, images=copies))) == {"images"}
+
+
+def test_other_ways_of_measuring_make_a_proxy(validation):
+    profile = profiles.load(FIRST_CLASS, images=validation)
+    one_by_one = {**profile.sections, "measure": {**profile.section("measure"), "batch": 1}}
+    assert others(replace(profile, sections=one_by_one)) == {"measure": "batch = 1"}
+    elsewhere = {**profile.sections, "data": {**profile.section("data"), "transform": "model"}}
+    assert set(others(replace(profile, sections=elsewhere))) == {"data"}
+    flat = {**profile.networks, "cait": {**profile.network("cait"), "untrained": {"init_values": 1e-5}}}
+    assert set(others(replace(profile, networks=flat))) == {"networks"}, "a control of another make"
+    loaders = {**profile.sections, "measure": {**profile.section("measure"), "loaders": 3}}
+    assert as_measured(replace(profile, sections=loaders)).scope == "published"
+
+
+def test_small_networks_are_a_proxy_whatever_their_profile_says():
+    desk = replace(profiles.load("desk"), scope="published")
+    assert set(others(desk)) == {"data"}
 
 
 def test_fewer_images_make_a_proxy(validation):

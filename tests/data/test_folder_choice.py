@@ -213,7 +213,7 @@ def test_a_wrong_preset_or_limit_is_one_line(folder):
 
 def test_imagenets_validation_images_are_told_by_their_names(tmp_path, folder, monkeypatch):
     name = "ILSVRC2012_val_{:08d}.JPEG"
-    root = class_folders(tmp_path / "val", classes=WNIDS, each=33, side=8, name=name)
+    root = class_folders(tmp_path / "val", classes=WNIDS, each=33, side=8, sizes=3, name=name)
     assert is_imagenet_validation(chosen(root, "first_class_32"))
     assert not is_imagenet_validation(chosen(root, "first_class_32", limit=31))
     assert not is_imagenet_validation(chosen(root, "first_of_each_class")), "there are 1,000 classes"

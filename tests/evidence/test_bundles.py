@@ -27,7 +27,7 @@ from suite.evidence.bundles.lent import Lent, differences
 from suite.evidence.bundles.manifest import MANIFEST, parse, sealed, stamp
 from suite.evidence.bundles.pack import pack
 from suite.evidence.cell import digest
-from suite.evidence.seal import Damaged
+from suite.evidence.seal import SEAL, Damaged, read_seal, write_seal
 from suite.evidence.store import Failed, Missing, Store
 from suite.judge import Verdict
 from suite.run.plan import CachePolicy, plan
@@ -147,7 +147,7 @@ def test_verdicts_from_a_bundle_are_those_of_the_evidence(tmp_path, store, name)
 def test_a_bundle_is_unpacked_once(tmp_path, store, monkeypatch):
     packed(tmp_path / "desk.zip", store)
     first = open_bundle(tmp_path / "desk.zip", tmp_path)
-    monkeypatch.setattr(archive, "members", lambda _: pytest.fail("unpacked again"))
+    monkeypatch.setattr("suite.evidence.bundles.bundle._unpack", lambda *_: pytest.fail("unpacked again"))
     (tmp_path / "desk.zip").rename(tmp_path / "renamed.zip")
     second = open_bundle(tmp_path / "renamed.zip", tmp_path)
     assert (first.digest, first.store.root) == (second.digest, second.store.root)
@@ -254,6 +254,27 @@ def test_a_bundle_that_was_changed_after_unpacking_is_named(tmp_path, store):
     (bundle.store.folder(cell.key) / "metrics.jsonl").write_text("")
     with pytest.raises(Damaged, match=r"desk\.zip was changed where it is unpacked: delete "):
         Lent(tmp_path, [bundle]).read(cell)
+
+
+def test_sealing_it_again_does_not_hide_a_change(tmp_path, store):
+    """Its seal would be right, and the verdict would still name the file whose digest is quoted."""
+    packed(tmp_path / "desk.zip", store)
+    bundle = open_bundle(tmp_path / "desk.zip", tmp_path)
+    cell = made.measured("high")(made.PROFILE, 0)
+    folder = bundle.store.folder(cell.key)
+    seal = read_seal(folder, cell.key)
+    with np.load(folder / "arrays.npz") as arrays:
+        changed = {name: values + 5 for name, values in arrays.items()}
+    np.savez(folder / "arrays.npz", **changed)
+    (folder / SEAL).unlink()
+    rest = {name: value for name, value in seal.items() if name not in ("files", "format", "sum")}
+    write_seal(folder, rest, leave_out=folder / "nothing")
+    announced = json.loads((bundle.store.root / MANIFEST).read_bytes())
+    announced["files"][f"cells/{cell.key}/arrays.npz"] = stamp((folder / "arrays.npz").read_bytes())
+    announced.pop("sum")
+    (bundle.store.root / MANIFEST).write_bytes(sealed(announced))
+    with pytest.raises(Damaged, match=r"desk\.zip was changed where it is unpacked: delete "):
+        Lent(tmp_path, [open_bundle(tmp_path / "desk.zip", tmp_path)]).read(cell)
 
 
 # -------------------------------------------------------------------------------------------------- refusals

@@ -253,6 +253,22 @@ def test_an_overflow_of_scaled_gradients_skips_the_update_and_no_more(tmp_path):
     assert one._scaler.get_scale() < 2.0**40
 
 
+def test_a_gradient_that_is_never_a_number_ends_its_student_at_half_precision_too(tmp_path):
+    """Taken for an overflow it would skip every update and end as a finished result of weights that never moved."""
+    half = Numerics("cpu", "float16")
+    one = student("none", tmp_path, numerics=half, epochs=30)
+    plain = one.terms
+
+    def terms(batch, given, seed):
+        nothing = 0 * sum(parameter.sum() for parameter in one._parameters)
+        return plain(batch, given, seed) | {"extra": torch.sqrt(nothing * nothing)}  # 0, its gradient 0 times infinity
+
+    one.terms = terms
+    run([one], numerics=half)
+    assert "not finite" in str(one.fault)
+    assert one.done < one.steps
+
+
 def test_a_compiled_channels_last_student_is_the_same_to_rounding(together, tmp_path):
     numerics = Numerics("cpu", channels_last=True, compile="eager")
     found = run([student("none", tmp_path, numerics=numerics)], numerics=numerics)["none"]

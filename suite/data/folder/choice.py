@@ -145,7 +145,10 @@ def _content(source: Source, index: int) -> str:
 
 
 def is_imagenet_validation(chosen: Choice) -> bool:
-    """Whether these are the papers' images: the preset's share of ImageNet-1k's validation set, told by their names."""
+    """Whether these are the papers' images: the preset's share of ImageNet-1k's validation set.
+
+    Told by their names, and by their sizes: the originals differ in size, copies that were resized or corrupted do not.
+    """
     from timm.data import ImageNetInfo  # type: ignore[attr-defined]  # noqa: PLC0415 - reads a table of classes
 
     if chosen.source.given in OF_THE_HUB:
@@ -154,5 +157,19 @@ def is_imagenet_validation(chosen: Choice) -> bool:
         return False
     wnids: list[str] = sorted(ImageNetInfo("imagenet-1k").label_names())  # type: ignore[no-untyped-call]
     if chosen.preset == "first_class_32":
-        return chosen.classes == [wnids[0]] * ONE_BATCH
-    return sorted(set(chosen.classes)) == wnids
+        named = chosen.classes == [wnids[0]] * ONE_BATCH
+    else:
+        named = sorted(set(chosen.classes)) == wnids
+    return named and _differ_in_size(chosen)
+
+
+def _differ_in_size(chosen: Choice) -> bool:
+    """Whether some of the images, at even distances, have different widths or heights."""
+    sizes = set()
+    for index in chosen.picked[:: max(1, len(chosen) // ONE_BATCH)]:
+        try:
+            with chosen.source.picture(index) as image:
+                sizes.add(image.size)
+        except (OSError, SyntaxError):  # no image at all: it is named and skipped when it is measured
+            continue
+    return len(sizes) > 1

@@ -54,6 +54,16 @@ class Bundle:
         machines = " and ".join(self.manifest["machines"])
         return f"{self.name}, sha256 {self.digest[:8]} (commit {commits}; {self.manifest['date'][:10]}; {machines})"
 
+    def require_unchanged(self, key: str) -> None:
+        """Check that a cell's files still are what the manifest says.
+
+        Raises:
+            Damaged: one was edited where the bundle is unpacked, even if it was sealed again.
+        """
+        for path, expected in self.manifest["files"].items():
+            if path.startswith(f"cells/{key}/") and stamp((self.store.root / path).read_bytes()) != expected:
+                raise Damaged(f"{path} is not what the bundle holds")
+
     @cached_property
     def keys(self) -> dict[str, str]:
         """The key of the cell that answers a question, by question."""
@@ -86,10 +96,20 @@ def open_bundle(path: Path, root: Path) -> Bundle:
     try:
         if not folder.is_dir():
             _unpack(path, folder, root)
-        manifest = parse((folder / MANIFEST).read_bytes())
+        manifest = _announced(path)  # of the file itself: what lies unpacked may have been edited since
     except Refused as reason:
         raise SuiteError(f"{path} is not read as a bundle: {reason}") from None
     return Bundle(path.name, found, Store(folder), manifest)
+
+
+def _announced(path: Path) -> dict[str, Any]:
+    """The manifest that a bundle's file begins with."""
+    with archive.readable():
+        for name, size, stream in archive.members(path):
+            if name == MANIFEST and size <= LARGEST:
+                return parse(stream.read(LARGEST))
+            break
+    raise Refused(f"it does not begin with {MANIFEST}")
 
 
 def _unpack(path: Path, folder: Path, root: Path) -> None:

@@ -71,8 +71,9 @@ class Lent(Store):
 
     def _borrow(self, bundle: Bundle, key: str, cell: Cell | str) -> Result:
         try:
+            bundle.require_unchanged(key)
             result = bundle.store.read(key)
-        except Damaged:
+        except (Damaged, OSError):
             raise Damaged(
                 f"{bundle.name} was changed where it is unpacked: delete {bundle.store.root}, and it is unpacked anew"
             ) from None
