@@ -57,14 +57,17 @@ def _module(package: str, name: str) -> ModuleType:
 
 
 def select(claims: Iterable[Claim], patterns: Sequence[str]) -> list[Claim]:
-    """The claims whose key contains one of the patterns; all, if there are none.
+    """The claims whose key is one of the patterns, or contains one that is no key itself; all, if there are none.
 
     Raises:
         SuiteError: a pattern matches nothing; the message lists what there is.
     """
     claims = list(claims)
+    known = [claim.key for claim in claims]
+    chosen: set[str] = set()
     for pattern in patterns:
-        if not any(pattern in claim.key for claim in claims):
-            known = ", ".join(claim.key for claim in claims)
-            raise SuiteError(f"no claim matches {pattern!r}: there are {known}")
-    return [claim for claim in claims if not patterns or any(pattern in claim.key for pattern in patterns)]
+        found = {pattern} if pattern in known else {key for key in known if pattern in key}
+        if not found:
+            raise SuiteError(f"no claim matches {pattern!r}: there are {', '.join(known)}")
+        chosen |= found
+    return [claim for claim in claims if not patterns or claim.key in chosen]

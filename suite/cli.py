@@ -199,7 +199,7 @@ def _claims(options: argparse.Namespace) -> int:
             _say("released evidence was not judged: clone an author's repository and add --released DIR")
     failed = any(outcome in (Outcome.FAILED, Outcome.KILLED) for outcome in outcomes.values())
     if failed:
-        _say(f"some cells failed: 'python -m suite status --profile {options.profile}' tells why")
+        _say(f"some cells failed: '{profile.asking('status')}' tells why")
     return NOT_OK if failed else status
 
 

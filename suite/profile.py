@@ -116,6 +116,10 @@ class Profile:
     def _given(self) -> tuple[str, ...]:
         return self.given or ("--profile", self.name)
 
+    def asking(self, command: str) -> str:
+        """Another command of the program for the same profile, images, weights and evidence."""
+        return shlex.join(("python", "-m", "suite", command, *self._given))
+
     def command(self, claim: str) -> str:
         """The command that computes and judges a claim at this scale, from nothing."""
         return shlex.join(("python", "-m", "suite", "claims", "-k", claim, *self._given))

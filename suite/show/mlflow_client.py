@@ -47,9 +47,7 @@ def quiet() -> Iterator[None]:
             import mlflow  # noqa: F401, PLC0415 - takes seconds, and is optional
             import sqlalchemy  # noqa: F401, PLC0415 - MLflow's skinny variant lacks it
         except ImportError as error:
-            raise SuiteError(
-                f"MLflow cannot be imported ({error}): python -m pip install 'vit-distillation-claims[mlflow]'"
-            ) from None
+            raise SuiteError(f"MLflow cannot be imported ({error}): in the clone, pip install -e '.[mlflow]'") from None
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.ERROR)
         yield

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+from dataclasses import replace
 
 import pytest
 from fake_studies.claims import EXACT, REGISTERED, SOUND
@@ -86,3 +87,10 @@ def test_claims_are_chosen_by_part_of_their_name():
     assert catalog.select(both, ["exact", "sound"]) == both
     with pytest.raises(SuiteError, match="no claim matches 'u_shpe': there are sound, exact"):
         catalog.select(both, ["sound", "u_shpe"])
+
+
+def test_a_claim_named_in_full_is_meant_alone():
+    claims = [replace(SOUND, key=key) for key in ("u_shape", "u_shape_across_vits", "student_u_shape")]
+    assert [claim.key for claim in catalog.select(claims, ["u_shape"])] == ["u_shape"]
+    assert [claim.key for claim in catalog.select(claims, ["shape_"])] == ["u_shape_across_vits"]
+    assert len(catalog.select(claims, ["_shape"])) == 3

@@ -46,7 +46,7 @@ def test_an_unknown_timm_model_fails_its_cells_and_no_others(smallest, tmp_path,
     assert "blocked: measure trained cait, seed 0 (it needs a cell that could not be had)" in said.err
     assert "5/5 cells, 2 failed" in said.err  # two trainings, two measurements and the control they share
     assert said.err.splitlines()[-1] == (
-        "suite: some cells failed: 'python -m suite status --profile mine.toml' tells why"
+        "suite: some cells failed: 'python -m suite status --profile mine.toml --device cpu' tells why"
     )
     store = Store(tmp_path / "evidence")
     cell = representation("cait")(profile, 0)

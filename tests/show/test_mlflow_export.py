@@ -300,7 +300,7 @@ def test_one_writer_at_a_time(root, monkeypatch):
 @pytest.mark.parametrize("module", ["mlflow", "sqlalchemy"])
 def test_without_mlflow_it_says_which_extra_to_install(root, monkeypatch, module):
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(SuiteError, match=r"vit-distillation-claims\[mlflow\]"):
+    with pytest.raises(SuiteError, match=r"pip install -e '\.\[mlflow\]'"):
         sync(root, judged(root))
 
 

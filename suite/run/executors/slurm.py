@@ -123,7 +123,7 @@ def _submitit() -> Any:
         if error.name != "submitit":
             raise
         raise SuiteError(
-            f"--executor slurm needs submitit: pip install 'vit-distillation-claims[{EXTRA}]', "
+            f"--executor slurm needs submitit: in the clone, pip install -e '.[{EXTRA}]', "
             "or print shell lines with --executor export"
         ) from None
 

@@ -146,7 +146,7 @@ def test_without_slurm_or_submitit_it_says_what_to_do(tmp_path, monkeypatch):
     with pytest.raises(SuiteError, match=r"no SLURM here .*--slurm cluster=local.*--executor export"):
         toy.run()
     monkeypatch.setitem(sys.modules, "submitit", None)
-    with pytest.raises(SuiteError, match=r"needs submitit: pip install 'vit-distillation-claims\[slurm\]'"):
+    with pytest.raises(SuiteError, match=r"needs submitit: in the clone, pip install -e '\.\[slurm\]'"):
         toy.run()
 
 
