@@ -82,7 +82,7 @@ CLAIM = Claim(
     where="Encoding Mismatch, rank table",
     notes=(
         "Intervals are those of another sample of images like these. They cover 92 to 97 % where ranks scatter evenly, "
-        "fewer (72 %) where one image in a hundred is unlike the others; of the printed sample itself the number is exact."
+        "72 % where one image in a hundred is unlike the others; of the printed sample itself the number is exact."
     ),
     criteria=tuple(
         _criterion(model, kind, float(dims[95]))
