@@ -9,7 +9,7 @@ import numpy as np
 
 from suite.errors import SuiteError
 from suite.judge import Observed, Sampling, pool_blocks
-from suite.judge.halves import half_samples
+from suite.judge.halves import group_count, half_samples
 from suite.measure.some_images import SomeImages, groups_in
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class PerSeed:
         """The quantity on all images and on balanced halves of them, from the first seed's cells.
 
         Raises:
-            SuiteError: the cells do not hold the same number of images.
+            SuiteError: the cells do not hold the same images, or other groups of them.
         """
         seed = access.profile.seeds[0]
         results = [access.result(subject(access.profile, seed)) for subject in self.subjects]
@@ -94,7 +94,7 @@ class PerSeed:
         groups = groups_in(results[0].arrays)
         if any(groups_in(result.arrays) != groups for result in results):
             raise SuiteError("networks compared on the same images have other groups of them: compute them again")
-        if groups == 1:
+        if groups == 1 or group_count(sizes[0]) == 1:  # few were chosen, or few of them could be read
             return Observed((whole,), Sampling.HALVES, resolution=step)
         values = []
         for kept in half_samples(groups):

@@ -20,11 +20,12 @@ from scipy.linalg import hadamard
 from suite.judge.interval import StudentT
 
 GROUPS = (15, 7, 3)
-"""With 15 groups, thirty evaluations, 95 % intervals cover 93 to 97 % of means, medians and 99th percentiles of 1,000
-images with light tails; with 31 they cover 91 to 96 % and are 5 % narrower."""
+"""With 15 groups, thirty evaluations, 95 % intervals of means, medians and 99th percentiles of values with light tails
+cover at least 94 % for 1,000 images and 92 % for 240 (300 simulated samples of normal, gamma and rounded values)."""
 FEWEST_IMAGES = 240
-"""A half cannot show a tail that all images together lack: with fewer, intervals of 99th percentiles and of means that
-rare images carry cover far too seldom (60 images: 69 to 86 %, where one image in fifty is unlike the others)."""
+"""A half cannot show a tail that all images together lack. Where one image in fifty needs twice the dimensions,
+intervals of the 99th percentile cover 75 % for 60 images and 97 % for 240; where 1.1 % do, 52 %, 75 % and, for 1,000,
+82 %."""
 
 
 def group_count(images: int) -> int:

@@ -160,6 +160,13 @@ def test_what_is_found_in_noise_is_not_reproduced_by_it(images):
     assert np.mean(false) <= 0.09
 
 
+def test_images_that_could_not_be_read_count_for_no_interval():
+    """Groups are dealt before anything is read: 240 images were chosen, 30 could be read."""
+    found = result(np.random.default_rng(0).standard_normal(30))
+    found.arrays["grouped.amplitude.00"] = np.ones((15, 1))
+    assert not interval(observe(mean, found)).bounded
+
+
 def test_other_images_of_the_same_number_cannot_be_paired():
     one, two = result(np.ones(400)), result(np.ones(400))
     one.arrays["image_names"], two.arrays["image_names"] = (np.arange(400) + shift for shift in (0, 1))
