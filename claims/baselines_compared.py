@@ -15,7 +15,7 @@ from datetime import date
 from baselines import METHODS
 from claims import _arms as arms
 from claims.papers import DISTILLATION_DYNAMICS
-from suite.claim import Claim, Control, Criterion, Deviation, Kind, Published, Quantity
+from suite.claim import Claim, Control, Criterion, Deviation, Published, Quantity
 from suite.judge import Region, Verdict
 from suite.studies.cells import student
 
@@ -46,12 +46,11 @@ CLAIM = Claim(
         Criterion(
             key=name,
             sentence=f"{METHODS[name].title} ends above SoftKD.",
-            kind=Kind.DIFFERENCE,
             quantity=Quantity(f"top-1 accuracy, {METHODS[name].title} minus SoftKD", "points", "the method is better"),
             region=Region.at_least(arms.SMALLEST_EFFECT),
             because=arms.WHY_SMALLEST_EFFECT,
             evidence=arms.gain(subject, arms.SOFT, companions=TABLE),
-            controls=(
+            negative_controls=(
                 Control("no_teacher", "training without a teacher must not pass", arms.gain(arms.ALONE, arms.SOFT)),
                 Control(
                     "shuffled_images",

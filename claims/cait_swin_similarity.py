@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from claims.papers import SPECTRAL_KD
-from suite.claim import Claim, Control, Criterion, Deviation, Kind, PerSeed, Published, Quantity
+from suite.claim import Claim, Control, Criterion, Deviation, PerSeed, Published, Quantity
 from suite.judge import Region, Verdict
 from suite.measure.similarity import debiased_cka, debiased_cka_table, spectrum_similarity
 from suite.studies.cells import representation
@@ -104,12 +104,11 @@ CLAIM = Claim(
         Criterion(
             key="spectra",
             sentence="The channel spectra of matched layers correlate.",
-            kind=Kind.VALUE,
             quantity=CORRELATION,
             region=Region.at_least(np.sqrt(0.5)),
             because="alike should mean that at least half of the variance over frequencies is shared, r² ≥ 0.5",
             evidence=PerSeed((CAIT, SWIN), _matched),
-            controls=(
+            negative_controls=(
                 Control(
                     "permuted_channels",
                     PERMUTED,
@@ -127,12 +126,11 @@ CLAIM = Claim(
         Criterion(
             key="spectra_by_depth",
             sentence="Layers of equal depth are more alike than randomly matched ones.",
-            kind=Kind.ORDERING,
             quantity=EXCESS,
             region=Region.at_least(0.0),
             because="the 95th percentile of random matchings is itself the smallest excess chance does not give",
             evidence=PerSeed((CAIT, SWIN), _above_random),
-            controls=(
+            negative_controls=(
                 Control(
                     "permuted_channels",
                     PERMUTED,
@@ -145,12 +143,11 @@ CLAIM = Claim(
         Criterion(
             key="spectra_nearer_than_resnet",
             sentence="Swin's spectra are nearer to CaiT's than a ResNet's are.",
-            kind=Kind.DIFFERENCE,
             quantity=Quantity("correlation CaiT-Swin minus correlation CaiT-ResNet, matched layers", "", "Swin nearer"),
             region=Region.at_least(0.1),
             because="a correlation apart by less than 0.1 cannot be told by eye, which is how it was judged",
             evidence=PerSeed((CAIT, SWIN, RESNET), lambda c, s, r: _matched(c, s) - _matched(c, r)),
-            controls=(
+            negative_controls=(
                 Control(
                     "permuted_channels",
                     PERMUTED,
@@ -165,12 +162,11 @@ CLAIM = Claim(
         Criterion(
             key="cka_by_depth",
             sentence="By CKA on the same images, too, layers of equal depth are more alike than randomly matched ones.",
-            kind=Kind.ORDERING,
             quantity=EXCESS,
             region=Region.at_least(0.0),
             because="the 95th percentile of random matchings is itself the smallest excess chance does not give",
             evidence=PerSeed((CAIT, SWIN), lambda cait, swin: _above_random(cait, swin, "cka")),
-            controls=(
+            negative_controls=(
                 Control(
                     "untrained",
                     "both architectures before training",
@@ -183,12 +179,11 @@ CLAIM = Claim(
         Criterion(
             key="cka",
             sentence="Matched layers arrange the same images alike.",
-            kind=Kind.VALUE,
             quantity=Quantity("mean CKA of matched layers on the same images (unbiased)", "", "more alike"),
             region=Region.at_least(0.5),
             because="alike should mean that half of the geometry is shared",
             evidence=PerSeed((CAIT, SWIN), lambda cait, swin: _matched(cait, swin, "cka")),
-            controls=(
+            negative_controls=(
                 Control(
                     "other_images",
                     "Swin's images in another order: nothing is shared",

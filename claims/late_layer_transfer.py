@@ -18,7 +18,7 @@ import numpy as np
 
 from claims import _arms as arms
 from claims.papers import DISTILLATION_DYNAMICS
-from suite.claim import Claim, Control, Criterion, Deviation, Kind, PerSeed, Published, Quantity
+from suite.claim import Claim, Control, Criterion, Deviation, PerSeed, Published, Quantity
 from suite.judge import Region, Verdict
 from suite.studies.cells import student
 
@@ -54,12 +54,11 @@ def _harm(key: str, sentence: str, aligned: Subject, published: tuple[Published,
     return Criterion(
         key=key,
         sentence=sentence,
-        kind=Kind.DIFFERENCE,
         quantity=POINTS,
         region=HARM,
         because=arms.WHY_SMALLEST_EFFECT,
         evidence=arms.gain(aligned, arms.SOFT),
-        controls=(arms.weight_zero(), _early_layer()),
+        negative_controls=(arms.weight_zero(), _early_layer()),
         published=published,
         figure="paired",
     )
@@ -82,12 +81,11 @@ def _suppression(key: str, sentence: str, quantity: Quantity, read: object, publ
     return Criterion(
         key=key,
         sentence=sentence,
-        kind=Kind.DIFFERENCE,
         quantity=quantity,
         region=Region.at_most(-SMALLEST_BITS),
         because="ten per cent of scale, log2(1.1) = 0.14 bits, is the smallest change one would draw",
         evidence=difference(arms.SPECTRAL_LAST),
-        controls=(
+        negative_controls=(
             Control("first_layer", "aligning the first layer must not do it", difference(arms.SPECTRAL_FIRST)),
             Control("weight_0", "the feature term at weight 0 is SoftKD itself", difference(arms.SPECTRAL_LAST_ZERO)),
         ),
@@ -150,12 +148,11 @@ CLAIM = Claim(
         Criterion(
             key="spectral_early",
             sentence="Late alignment is behind SoftKD early in training as well.",
-            kind=Kind.DIFFERENCE,
             quantity=Quantity("top-1 accuracy at 20 % of training, aligned minus SoftKD", "points", "alignment helps"),
             region=HARM,
             because=arms.WHY_SMALLEST_EFFECT,
             evidence=arms.gain_at(0.2, arms.SPECTRAL_LAST, arms.SOFT),
-            controls=(
+            negative_controls=(
                 Control(
                     "weight_0",
                     "the feature term at weight 0 is SoftKD itself",
@@ -172,14 +169,13 @@ CLAIM = Claim(
         Criterion(
             key="smaller_weight",
             sentence="Halving the weight of the late alignment makes it worse still.",
-            kind=Kind.DIFFERENCE,
             quantity=Quantity(
                 "top-1 accuracy, weight .1 minus weight .2 on the last layer", "points", "less is better"
             ),
             region=HARM,
             because=arms.WHY_SMALLEST_EFFECT,
             evidence=arms.gain(arms.SPECTRAL_LAST_HALF, arms.SPECTRAL_LAST),
-            controls=(
+            negative_controls=(
                 Control(
                     "mse_weight",
                     "the same change of weight (to a third) of a plain squared error, of which nothing is claimed",
@@ -192,12 +188,11 @@ CLAIM = Claim(
         Criterion(
             key="first_and_last",
             sentence="Aligning the first layer besides the last makes good what the last one spoils.",
-            kind=Kind.DIFFERENCE,
             quantity=Quantity("top-1 accuracy, first + last minus last", "points", "the first layer helps"),
             region=Region.at_least(arms.SMALLEST_EFFECT),
             because=arms.WHY_SMALLEST_EFFECT,
             evidence=arms.gain(arms.SPECTRAL_BOTH, arms.SPECTRAL_LAST),
-            controls=(
+            negative_controls=(
                 Control(
                     "half_weight",
                     "two pairs share one weight: the last layer alone at half of it must not do the same",
@@ -210,14 +205,13 @@ CLAIM = Claim(
         Criterion(
             key="grows_with_length",
             sentence="The harm grows with the length of training.",
-            kind=Kind.TREND,
             quantity=Quantity(
                 "gap to SoftKD after long training minus gap after short training", "points", "harm shrinks"
             ),
             region=HARM,
             because=arms.WHY_SMALLEST_EFFECT,
             evidence=arms.gain_of_gains((LAST_LONG, SOFT_LONG), (arms.SPECTRAL_LAST, arms.SOFT)),
-            controls=(
+            negative_controls=(
                 Control(
                     "first_layer",
                     "the same for the first layer, whose alignment is said to do no harm at any length",

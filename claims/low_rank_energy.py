@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from claims.papers import ENCODING_MISMATCH
-from suite.claim import Claim, Control, Criterion, Deviation, Kind, PerSeed, Published, Quantity
+from suite.claim import Claim, Control, Criterion, Deviation, PerSeed, Published, Quantity
 from suite.judge import Region, Verdict
 from suite.measure.energy_pattern import PERCENTS, energy_pattern
 from suite.measure.nulls import MatchedGaussian, one_hot, white
@@ -150,7 +150,6 @@ CLAIM = Claim(
         Criterion(
             key="per_image_rank",
             sentence="Most of an image's final energy lies in few dimensions.",
-            kind=Kind.VALUE,
             quantity=Quantity(
                 "dimensions for 95 % of an image's energy, 99th percentile over images, per possible dimension",
                 "",
@@ -159,7 +158,7 @@ CLAIM = Claim(
             region=Region.at_most(0.5),
             because="low-rank should mean less than half of the min(tokens, channels) dimensions an image can have",
             evidence=PerSeed((CAIT,), _per_image),
-            controls=(
+            negative_controls=(
                 Control("white_noise", "Gaussian tokens, as many and as wide", PerSeed((CAIT,), _per_image_null)),
                 Control("untrained", "the same architecture before training", PerSeed((CAIT_UNTRAINED,), _per_image)),
             ),
@@ -169,7 +168,6 @@ CLAIM = Claim(
         Criterion(
             key="shared_basis_rank",
             sentence="One basis for all images needs most of the channels.",
-            kind=Kind.VALUE,
             quantity=Quantity(
                 "dimensions of a shared basis for 95 % of an image's energy, 99th percentile, per channel",
                 "",
@@ -178,7 +176,7 @@ CLAIM = Claim(
             region=Region.at_least(0.5),
             because="no small shared subspace should mean at least half of the channels",
             evidence=PerSeed((CAIT,), _shared),
-            controls=(
+            negative_controls=(
                 Control("untrained", "the same architecture before training", PerSeed((CAIT_UNTRAINED,), _shared)),
             ),
             published=(Published(ENCODING_MISMATCH, RANK_TABLE, value=302 / 384, text="302 of 384"),),
@@ -187,7 +185,6 @@ CLAIM = Claim(
         Criterion(
             key="gap_above_null",
             sentence="The gap between shared and per-image rank is larger than without any rotation.",
-            kind=Kind.VALUE,
             quantity=Quantity(
                 "log2 of (shared / per-image dimensions at 95 %), above a Gaussian null with the same shared spectrum",
                 "log2 units",
@@ -196,7 +193,7 @@ CLAIM = Claim(
             region=Region.at_least(float(np.log2(1.1))),
             because="a ratio ten per cent above the matched null is the smallest one would report",
             evidence=PerSeed((CAIT,), _gap_above_null),
-            controls=(
+            negative_controls=(
                 Control(
                     "matched_null",
                     "Gaussian tokens with the same shared spectrum and one covariance for all images: no rotation",
@@ -219,14 +216,13 @@ CLAIM = Claim(
         Criterion(
             key="rotation",
             sentence="An image's subspace is nearer to itself than to another image's.",
-            kind=Kind.DIFFERENCE,
             quantity=Quantity(
                 "mean squared cosine of principal angles, halves of one image - two images", "", "more rotation"
             ),
             region=Region.at_least(0.05),
             because="a twentieth of the scale from 0 to 1 is the smallest rotation one would call one",
             evidence=PerSeed((CAIT,), _rotation),
-            controls=(
+            negative_controls=(
                 Control(
                     "matched_null",
                     "Gaussian tokens with the same shared spectrum and one covariance for all images: no rotation",
@@ -239,12 +235,11 @@ CLAIM = Claim(
         Criterion(
             key="spectral_energy_pattern",
             sentence="A share p of the spectral energy needs a share p of the frequencies: tokens use broad bandwidth.",
-            kind=Kind.VALUE,
             quantity=Quantity("largest |d/D - p| over p = .5 ... .9", "", "further from the printed law"),
             region=Region.at_most(0.025),
             because="the printed table departs from p by at most 0.0234 (DINO-S at 50 %)",
             evidence=PerSeed((CAIT,), _pattern("sep_curve")),
-            controls=(
+            negative_controls=(
                 Control("white_noise", "i.i.d. Gaussian tokens", PerSeed((CAIT,), _pattern_of(white))),
                 Control("one_channel", "a single live channel per token", PerSeed((CAIT,), _pattern_of(one_hot))),
                 Control(
@@ -257,12 +252,11 @@ CLAIM = Claim(
         Criterion(
             key="sorted_energy_pattern",
             sentence="With frequencies sorted by power, which channel order cannot fake, bandwidth is still broad.",
-            kind=Kind.VALUE,
             quantity=Quantity("largest |d/D - p| over p = .5 ... .9, bins sorted by power", "", "more concentrated"),
             region=Region.at_most(0.025),
             because="the same bound as for the pattern in bin order",
             evidence=PerSeed((CAIT,), _pattern("sep_sorted")),
-            controls=(
+            negative_controls=(
                 Control(
                     "untrained",
                     "the same architecture before training",

@@ -17,7 +17,7 @@ import numpy as np
 
 from claims._released_tables import PERCENTS, RANKS
 from claims.papers import ENCODING_MISMATCH
-from suite.claim import Claim, Control, Criterion, Kind, PerSeed, Published, Quantity
+from suite.claim import Claim, Control, Criterion, PerSeed, Published, Quantity
 from suite.judge import Region
 from suite.studies.cells import representation
 
@@ -59,12 +59,11 @@ def _criterion(model: str, kind: str, printed: float) -> Criterion:
     return Criterion(
         key=f"{kind}_{_key(model)}",
         sentence=f"{model} needs {printed:g} dimensions of {basis} for 95 % of an image's energy.",
-        kind=Kind.VALUE,
         quantity=Quantity(f"dimensions of {basis}, 99th percentile over images", "dimensions", "higher rank"),
         region=Region.around(printed, max(3.0, 0.05 * printed)),
         because=WHY,
         evidence=reading((representation(model),)),
-        controls=(
+        negative_controls=(
             Control(
                 "untrained", "the same architecture before training", reading((representation(model, trained=False),))
             ),

@@ -22,7 +22,7 @@ from claims._released_gaps import GAP, SMALLEST_EFFECT, WHY_SMALLEST_EFFECT, gap
 from claims._released_printed import ACCURACY, printed_gap, printed_share
 from claims._released_runs import ONLY_RELEASED, SOFT, SPECTRAL_BOTH, registered
 from claims.papers import ENCODING_MISMATCH, SPECTRAL_KD
-from suite.claim import Claim, Control, Criterion, Deviation, Kind, Published, Quantity, Released
+from suite.claim import Claim, Control, Criterion, Deviation, Published, Quantity, Released
 from suite.evidence.released import NeverReleased
 from suite.judge import Observed, Region, Verdict
 
@@ -75,12 +75,11 @@ def _criterion(
     return Criterion(
         key=key,
         sentence=sentence,
-        kind=Kind.DIFFERENCE,
         quantity=quantity,
         region=region,
         because=because,
         evidence=evidence,
-        controls=controls,
+        negative_controls=controls,
         published=(Published(ENCODING_MISMATCH, "accuracy tables", text=published),),
         profiles=ONLY_RELEASED,
         expected=registered(*expected),
@@ -147,12 +146,11 @@ CLAIM = Claim(
         Criterion(
             key="baseline_of_5_2",
             sentence="SpectralKD's gain of 5.2 points is what features add: its baseline was taught by logits.",
-            kind=Kind.VALUE,
             quantity=Quantity("baseline of the printed gain, less SoftKD", "points", "harder baseline"),
             region=Region.around(0.0, 1.1),
             because="SoftKD itself gains 1.1 points from 300 to 500 epochs; the printed run had 400",
             evidence=_baseline_against_logits(PRINTED - GAIN),
-            controls=(
+            negative_controls=(
                 Control("no_teacher", "DeiT-Tiny without any teacher, 72.2", _baseline_against_logits(NO_TEACHER)),
             ),
             published=(Published(SPECTRAL_KD, "abstract", value=GAIN, text="+5.2"),),
@@ -162,12 +160,11 @@ CLAIM = Claim(
         Criterion(
             key="spectral_term",
             sentence="The spectral term gives at least a tenth of these 5.2 points on top of logits.",
-            kind=Kind.DIFFERENCE,
             quantity=GAP,
             region=Region.at_least(GAIN / 10),
             because="a tenth is the least share of a gain one would name the method after",
             evidence=gap(SPECTRAL_BOTH, SOFT),
-            controls=(itself(SOFT),),
+            negative_controls=(itself(SOFT),),
             published=(Published(SPECTRAL_KD, "abstract", value=GAIN),),
             profiles=ONLY_RELEASED,
             expected=registered(Verdict.INCONCLUSIVE, "+0.10 points in the best of three variants, one run each"),

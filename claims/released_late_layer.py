@@ -37,7 +37,7 @@ from claims._released_runs import (
     registered,
 )
 from claims.papers import DISTILLATION_DYNAMICS
-from suite.claim import Claim, Control, Criterion, Kind, Published, Quantity
+from suite.claim import Claim, Control, Criterion, Published, Quantity
 from suite.evidence.released import NeverReleased
 from suite.judge import Verdict
 
@@ -66,12 +66,11 @@ CLAIM = Claim(
         Criterion(
             key="spectral_300",
             sentence="SpectralKD on the last layer ends below SoftKD after 300 epochs.",
-            kind=Kind.DIFFERENCE,
             quantity=GAP,
             region=HARM,
             because=WHY_SMALLEST_EFFECT,
             evidence=gap(SPECTRAL_LAST, SOFT),
-            controls=(FIRST_SPECTRAL, itself(SOFT)),
+            negative_controls=(FIRST_SPECTRAL, itself(SOFT)),
             published=_printed(76.83 - 76.99, "SpectralKD Last1 less SoftKD"),
             profiles=ONLY_RELEASED,
             expected=registered(Verdict.CONSISTENT, "-0.16 points, one standard error of the images, one run"),
@@ -79,12 +78,11 @@ CLAIM = Claim(
         Criterion(
             key="spectral_500",
             sentence="SpectralKD on the last layer ends below SoftKD after 500 epochs.",
-            kind=Kind.DIFFERENCE,
             quantity=GAP,
             region=HARM,
             because=WHY_SMALLEST_EFFECT,
             evidence=gap(SPECTRAL_LAST_500, SOFT_500),
-            controls=(itself(SOFT_500),),
+            negative_controls=(itself(SOFT_500),),
             published=_printed(77.59 - 78.07, "500 epochs, SpectralKD Last1 less SoftKD"),
             profiles=ONLY_RELEASED,
             expected=registered(Verdict.CONSISTENT, "-0.45 points, 2.7 standard errors of the images, one run"),
@@ -92,12 +90,11 @@ CLAIM = Claim(
         Criterion(
             key="gap_grows",
             sentence="The gap to SoftKD is larger after 500 epochs than after 300.",
-            kind=Kind.DIFFERENCE,
             quantity=Quantity("gap after 500 epochs less gap after 300", "points", "gap shrinks"),
             region=HARM,
             because=WHY_SMALLEST_EFFECT,
             evidence=growth(Pair(SPECTRAL_LAST_500, SOFT_500), Pair(SPECTRAL_LAST, SOFT)),
-            controls=(
+            negative_controls=(
                 Control(
                     "same_length",
                     "the 300-epoch pair less itself ten epochs earlier: no longer training",
@@ -111,12 +108,11 @@ CLAIM = Claim(
         Criterion(
             key="spectral_first_and_last",
             sentence="What contains late alignment ends below SoftKD: SpectralKD on the first and last layers.",
-            kind=Kind.DIFFERENCE,
             quantity=GAP,
             region=HARM,
             because=WHY_SMALLEST_EFFECT,
             evidence=gap(SPECTRAL_BOTH, SOFT),
-            controls=(FIRST_SPECTRAL, itself(SOFT)),
+            negative_controls=(FIRST_SPECTRAL, itself(SOFT)),
             published=_printed(77.08 - 76.99, "SpectralKD First1+Last1 less SoftKD"),
             profiles=ONLY_RELEASED,
             expected=registered(Verdict.INCONCLUSIVE, "it leads all 300-epoch runs by 0.10 points, in one run"),
@@ -124,12 +120,11 @@ CLAIM = Claim(
         Criterion(
             key="projector_300",
             sentence="ProjectorKD on the last layer ends below SoftKD after 300 epochs.",
-            kind=Kind.DIFFERENCE,
             quantity=GAP,
             region=HARM,
             because=WHY_SMALLEST_EFFECT,
             evidence=gap(PROJECTOR_LAST, SOFT),
-            controls=(FIRST_PROJECTOR, itself(SOFT)),
+            negative_controls=(FIRST_PROJECTOR, itself(SOFT)),
             published=_printed(76.72 - 76.99, "ProjectorKD Last1 less SoftKD"),
             profiles=ONLY_RELEASED,
             expected=registered(Verdict.CONSISTENT, "-0.26; its first-layer control, -0.096, is outside by a hair"),
@@ -138,12 +133,11 @@ CLAIM = Claim(
         Criterion(
             key="projector_first_and_last",
             sentence="ProjectorKD on the first and last layers ends below SoftKD.",
-            kind=Kind.DIFFERENCE,
             quantity=GAP,
             region=HARM,
             because=WHY_SMALLEST_EFFECT,
             evidence=gap(PROJECTOR_BOTH, SOFT),
-            controls=(FIRST_PROJECTOR, itself(SOFT)),
+            negative_controls=(FIRST_PROJECTOR, itself(SOFT)),
             published=_printed(76.80 - 76.99, "ProjectorKD First1+Last1 less SoftKD"),
             profiles=ONLY_RELEASED,
             expected=registered(Verdict.CONSISTENT, "-0.16; its first-layer control, -0.096, is outside by a hair"),
@@ -152,7 +146,6 @@ CLAIM = Claim(
         Criterion(
             key="smaller_weight",
             sentence="A smaller feature weight on the last layer, 0.1 instead of 0.2, harms more.",
-            kind=Kind.DIFFERENCE,
             quantity=Quantity("accuracy at weight 0.1 less accuracy at 0.2", "points", "less harm"),
             region=HARM,
             because=WHY_SMALLEST_EFFECT,

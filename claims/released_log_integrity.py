@@ -36,7 +36,7 @@ from claims._released_runs import (
     registered,
 )
 from claims.papers import DISTILLATION_DYNAMICS
-from suite.claim import Claim, Control, Criterion, Deviation, Kind, Published, Quantity
+from suite.claim import Claim, Control, Criterion, Deviation, Published, Quantity
 from suite.evidence.released import NeverReleased
 from suite.judge import Region, Verdict
 
@@ -63,12 +63,11 @@ CLAIM = Claim(
         Criterion(
             key="best_epoch",
             sentence="Every printed accuracy with a log is that of its best epoch, to one unit of the last digit.",
-            kind=Kind.IDENTITY,
             quantity=Quantity("largest distance of a printed accuracy from the best epoch", "points", "worse match"),
             region=Region.at_most(LAST_DIGIT + SLACK),
             because="two decimals are printed: one unit of the last, whichever way it was rounded",
             evidence=table_against(best_epoch),
-            controls=(
+            negative_controls=(
                 ANOTHER_RUN,
                 Control("end_of_training", "mean of the last ten epochs", table_against(last_ten)),
             ),
@@ -79,12 +78,11 @@ CLAIM = Claim(
         Criterion(
             key="rounding",
             sentence="Every printed accuracy with a log is that of its best epoch, rounded to two decimals.",
-            kind=Kind.IDENTITY,
             quantity=Quantity("largest distance of a printed accuracy from the best epoch", "points", "worse match"),
             region=Region.at_most(LAST_DIGIT / 2 + SLACK),
             because="rounding moves a number by half a unit of the last digit at most",
             evidence=table_against(best_epoch),
-            controls=(ANOTHER_RUN,),
+            negative_controls=(ANOTHER_RUN,),
             published=TABLE,
             profiles=ONLY_RELEASED,
             expected=registered(Verdict.CONTRADICTED, "ProjectorKD First1: 76.868 is printed as 76.86"),
@@ -92,14 +90,13 @@ CLAIM = Claim(
         Criterion(
             key="end_of_training",
             sentence="Every printed accuracy with a log is what the run has reached at the end of training.",
-            kind=Kind.IDENTITY,
             quantity=Quantity(
                 "largest distance of a printed accuracy from the mean of the last ten epochs", "points", "worse match"
             ),
             region=Region.at_most(LAST_DIGIT + SLACK),
             because="two decimals are printed: one unit of the last, whichever way it was rounded",
             evidence=table_against(last_ten),
-            controls=(ANOTHER_RUN,),
+            negative_controls=(ANOTHER_RUN,),
             published=TABLE,
             profiles=ONLY_RELEASED,
             expected=registered(
@@ -109,7 +106,6 @@ CLAIM = Claim(
         Criterion(
             key="rows_without_log",
             sentence="The other four rows are accuracies of runs as well.",
-            kind=Kind.IDENTITY,
             quantity=Quantity("distance of a printed accuracy from its log", "points", "worse match"),
             region=Region.at_most(LAST_DIGIT + SLACK),
             because="two decimals are printed: one unit of the last, whichever way it was rounded",
@@ -130,12 +126,11 @@ CLAIM = Claim(
         Criterion(
             key="epochs",
             sentence="Every log holds each of its epochs once and in order.",
-            kind=Kind.IDENTITY,
             quantity=Quantity("epochs of eleven logs that are not where they belong", "epochs", "more damage"),
             region=Region.equal(0, 0),
             because="a whole log has none",
             evidence=epochs_out_of_place(),
-            controls=(
+            negative_controls=(
                 Control("line_cut_out", "the hundredth line cut out of every log", epochs_out_of_place(drop=99)),
             ),
             published=NOT_STATED,
@@ -145,12 +140,11 @@ CLAIM = Claim(
         Criterion(
             key="loss_terms",
             sentence="In every epoch the loss is the sum of its logged terms.",
-            kind=Kind.IDENTITY,
             quantity=Quantity("largest distance of a loss from the sum of its terms", "nats", "worse match"),
             region=Region.at_most(LOSS_SPACING),
             because="the spacing of 32-bit numbers at the largest losses, which lie between 4 and 8",
             evidence=loss_gap(features=True),
-            controls=(Control("no_feature_term", "the feature term left out", loss_gap(features=False)),),
+            negative_controls=(Control("no_feature_term", "the feature term left out", loss_gap(features=False)),),
             published=NOT_STATED,
             profiles=ONLY_RELEASED,
             expected=registered(Verdict.REPRODUCED, "off by 1.3e-8 at most"),
@@ -158,12 +152,11 @@ CLAIM = Claim(
         Criterion(
             key="evaluation_set",
             sentence="Every run with a CaiT teacher was evaluated on the 50,000 validation images.",
-            kind=Kind.IDENTITY,
             quantity=Quantity("largest distance of an accuracy from a whole number of images", "images", "worse match"),
             region=Region.at_most(0.05),
             because="averaging in 32 bits leaves 0.002 images; a wrong size misses by up to 0.5",
             evidence=off_grid_of(PRINTED_RUNS, VALIDATION_IMAGES),
-            controls=(
+            negative_controls=(
                 Control("twenty_more", "shares of 50,020 images", off_grid_of(PRINTED_RUNS, VALIDATION_IMAGES + 20)),
             ),
             published=(Published(DISTILLATION_DYNAMICS, "ImageNet-1k validation set", value=0.0),),
@@ -173,12 +166,13 @@ CLAIM = Claim(
         Criterion(
             key="evaluation_set_mae",
             sentence="So were the two runs with a MAE teacher.",
-            kind=Kind.IDENTITY,
             quantity=Quantity("largest distance of an accuracy from a whole number of images", "images", "worse match"),
             region=Region.at_most(0.05),
             because="averaging in 32 bits leaves 0.002 images; a wrong size misses by up to 0.5",
             evidence=off_grid_of(MAE_RUNS, VALIDATION_IMAGES),
-            controls=(Control("ten_more", "shares of 50,010 images", off_grid_of(MAE_RUNS, VALIDATION_IMAGES + 10)),),
+            negative_controls=(
+                Control("ten_more", "shares of 50,010 images", off_grid_of(MAE_RUNS, VALIDATION_IMAGES + 10)),
+            ),
             published=(Published(DISTILLATION_DYNAMICS, "ImageNet-1k validation set", value=0.0),),
             profiles=ONLY_RELEASED,
             expected=registered(Verdict.CONTRADICTED, "their accuracies are whole shares of 50,020 images"),
@@ -186,12 +180,11 @@ CLAIM = Claim(
         Criterion(
             key="same_seed",
             sentence="The 300- and 500-epoch runs of a method are one run until their learning rates part.",
-            kind=Kind.IDENTITY,
             quantity=Quantity("first epochs with equal learning rate but different results", "epochs", "less alike"),
             region=Region.equal(0, 0),
             because="the same seed, start and order of data give the same numbers, bit for bit",
             evidence=agreement_short_of_rate((SOFT, SOFT_500), (SPECTRAL_LAST, SPECTRAL_LAST_500)),
-            controls=(
+            negative_controls=(
                 Control(
                     "other_method",
                     "two methods with one schedule: equal learning rates, other results",

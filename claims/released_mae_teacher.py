@@ -21,7 +21,7 @@ from claims._released_checks import exact, last_ten
 from claims._released_gaps import GAP, HARM, WHY_SMALLEST_EFFECT, gap, itself
 from claims._released_runs import ACCURACY, ONLY_RELEASED, SOFT, SOFT_MAE, SPECTRAL_LAST_MAE, Run, registered
 from claims.papers import DISTILLATION_DYNAMICS
-from suite.claim import Claim, Constant, Control, Criterion, Deviation, Kind, Published, Quantity, Released
+from suite.claim import Claim, Constant, Control, Criterion, Deviation, Published, Quantity, Released
 from suite.judge import Observed, Region, Verdict
 
 if TYPE_CHECKING:
@@ -108,7 +108,6 @@ CLAIM = Claim(
         Criterion(
             key="teacher_targets",
             sentence="The teacher's logits tell classes apart.",
-            kind=Kind.VALUE,
             quantity=Quantity(
                 "divergence of an untrained student from the teacher, first epoch", "nats", "more telling targets"
             ),
@@ -118,7 +117,7 @@ CLAIM = Claim(
                 "and less than a tenth of that is not worth distilling"
             ),
             evidence=Released((SOFT_MAE.file, SOFT.file), _targets),
-            controls=(
+            negative_controls=(
                 Control(
                     "untrained_head",
                     "a random classifier, standard deviation 0.02, on 768 standardised features",
@@ -134,12 +133,13 @@ CLAIM = Claim(
         Criterion(
             key="student_approaches_teacher",
             sentence="As it learns, the student comes nearer to its teacher.",
-            kind=Kind.TREND,
             quantity=Quantity("divergence from the teacher, last less third epoch", "nats", "further away"),
             region=Region.at_most(0.0),
             because="a teacher worth imitating is imitated better the longer one trains",
             evidence=_approach(SOFT_MAE),
-            controls=(Control("backwards", "the CaiT-taught run read backwards", _approach(SOFT, backwards=True)),),
+            negative_controls=(
+                Control("backwards", "the CaiT-taught run read backwards", _approach(SOFT, backwards=True)),
+            ),
             published=PRINTED,
             profiles=ONLY_RELEASED,
             expected=registered(
@@ -149,7 +149,6 @@ CLAIM = Claim(
         Criterion(
             key="student_is_sure",
             sentence="The student ends surer of the right class than uniform targets would leave it.",
-            kind=Kind.VALUE,
             quantity=Quantity("cross-entropy on the evaluation set, last epoch", "nats", "less sure"),
             region=Region.at_most(SURE_OF_LABEL),
             because=(
@@ -157,7 +156,7 @@ CLAIM = Claim(
                 "a cross-entropy of 2.4 nats; below it, the teacher has told classes apart"
             ),
             evidence=Released((SOFT_MAE.file, SOFT.file), _final_loss),
-            controls=(
+            negative_controls=(
                 Control(
                     "uniform_targets",
                     "a student that fits uniform targets exactly, right as often as the released one",
@@ -173,12 +172,11 @@ CLAIM = Claim(
         Criterion(
             key="training_is_stable",
             sentence="The aligned run trains without breaking down.",
-            kind=Kind.VALUE,
             quantity=Quantity("smallest ratio of an epoch's accuracy to the best before it", "", "steadier"),
             region=Region.at_least(0.9),
             because="in every other released run an epoch keeps at least 98 % of what was reached",
             evidence=_worst_relapse(SPECTRAL_LAST_MAE),
-            controls=(
+            negative_controls=(
                 Control(
                     "started_over", "the SoftKD run started over at epoch 6", _worst_relapse(SOFT_MAE, restart_at=6)
                 ),
@@ -192,12 +190,11 @@ CLAIM = Claim(
         Criterion(
             key="gap",
             sentence="SpectralKD on the last layer ends below SoftKD.",
-            kind=Kind.DIFFERENCE,
             quantity=GAP,
             region=HARM,
             because=WHY_SMALLEST_EFFECT,
             evidence=gap(SPECTRAL_LAST_MAE, SOFT_MAE),
-            controls=(itself(SOFT_MAE),),
+            negative_controls=(itself(SOFT_MAE),),
             published=PRINTED,
             profiles=ONLY_RELEASED,
             expected=registered(

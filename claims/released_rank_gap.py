@@ -23,7 +23,7 @@ from claims._released_nulls import PERCENT, Shape, null_gap, one_direction, step
 from claims._released_runs import ONLY_RELEASED, registered
 from claims._released_tables import IMAGES, PATTERN_FILE, PATTERNS, RANK_FILE, RANKS, tokens_of
 from claims.papers import ENCODING_MISMATCH
-from suite.claim import Claim, Constant, Control, Criterion, Deviation, Kind, Published, Quantity
+from suite.claim import Claim, Constant, Control, Criterion, Deviation, Published, Quantity
 from suite.errors import SuiteError
 from suite.evidence.released import PatternTable, PrintedTable, RankTable, read_pattern_table, read_rank_table
 from suite.judge import Observed, Region, Sampling, Verdict
@@ -153,12 +153,11 @@ CLAIM = Claim(
         Criterion(
             key="gap_above_null",
             sentence="In CaiT the gap between shared and per-image rank is larger than without any rotation.",
-            kind=Kind.VALUE,
             quantity=ABOVE_NULL,
             region=Region.at_least(float(np.log2(1.1))),
             because="a ratio ten per cent above the null is the smallest one would report",
             evidence=_ranks(_cait_excess),
-            controls=(_null(CAIT, steps),),
+            negative_controls=(_null(CAIT, steps),),
             published=(Published(ENCODING_MISMATCH, RANK_TABLE, text="302 / 61, no null"),),
             profiles=ONLY_RELEASED,
             expected=registered(Verdict.REPRODUCED, "2.31 log2 units against 1.1 of the null"),
@@ -166,12 +165,11 @@ CLAIM = Claim(
         Criterion(
             key="gap_above_null_everywhere",
             sentence="So it is in all fourteen networks, whatever lies between the printed ranks.",
-            kind=Kind.VALUE,
             quantity=ABOVE_NULL,
             region=Region.at_least(float(np.log2(1.1))),
             because="a ratio ten per cent above the null is the smallest one would report",
             evidence=_ranks(_smallest_excess),
-            controls=(_null(NEAREST_THE_NULL, one_direction),),
+            negative_controls=(_null(NEAREST_THE_NULL, one_direction),),
             published=(Published(ENCODING_MISMATCH, RANK_TABLE, text="336 / 101 and more, no null"),),
             profiles=ONLY_RELEASED,
             expected=registered(Verdict.REPRODUCED, "smallest for ViT-Small (DINO): 1.73 against 1.3 of the null"),
@@ -179,12 +177,11 @@ CLAIM = Claim(
         Criterion(
             key="gap_means_rotation",
             sentence="What CaiT's gap has above the null is rotation.",
-            kind=Kind.VALUE,
             quantity=ABOVE_NULL,
             region=Region.at_least(float(np.log2(1.1))),
             because="a ratio ten per cent above the null is the smallest one would report",
             evidence=_ranks(_cait_excess),
-            controls=(
+            negative_controls=(
                 Control(
                     "repeated_tokens",
                     "no rotation, but the four tokens of every 2 x 2 neighbourhood alike",
@@ -200,14 +197,13 @@ CLAIM = Claim(
         Criterion(
             key="no_small_shared_basis",
             sentence="No small basis shared by all images holds most of their energy, in any network.",
-            kind=Kind.VALUE,
             quantity=Quantity(
                 "smallest share of channels whose shared basis holds 80 % of the energy", "", "larger basis"
             ),
             region=Region.at_least(0.1),
             because="a tenth of the channels is the largest basis one would call small",
             evidence=_ranks(_smallest_shared),
-            controls=(
+            negative_controls=(
                 Control(
                     "one_direction",
                     "all tokens of all images along one direction: one of 384 channels",
@@ -223,14 +219,13 @@ CLAIM = Claim(
         Criterion(
             key="spectral_energy_pattern",
             sentence="A share p of the spectral energy needs a share p of the frequencies, in every network.",
-            kind=Kind.VALUE,
             quantity=Quantity(
                 "largest |d/D - p| over p = 0.5 ... 0.9 and fourteen networks", "", "further from the law"
             ),
             region=Region.at_most(0.025),
             because="the table departs from p by 0.0234 at most, which the paper calls a law",
             evidence=_patterns(_off_diagonal),
-            controls=(
+            negative_controls=(
                 Control("white_noise", "i.i.d. Gaussian tokens", _off_diagonal_of(white)),
                 Control("one_channel", "a single live channel per token", _off_diagonal_of(one_hot)),
             ),
@@ -241,7 +236,6 @@ CLAIM = Claim(
         Criterion(
             key="thousand_images",
             sentence="Every row of the table of patterns is a mean over 1,000 images.",
-            kind=Kind.IDENTITY,
             quantity=Quantity("fewest images behind a row", "images", "more images"),
             region=Region.at_least(IMAGES),
             because="1,000 images are said to have been used, one of each class",

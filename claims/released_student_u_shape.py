@@ -39,7 +39,7 @@ from claims._released_layers import (
 )
 from claims._released_runs import ONLY_RELEASED, registered
 from claims.papers import DISTILLATION_DYNAMICS
-from suite.claim import Claim, Control, Criterion, Deviation, Kind, Published, Quantity
+from suite.claim import Claim, Control, Criterion, Deviation, Published, Quantity
 from suite.judge import Region, Verdict
 from suite.measure.depth import u_depth
 
@@ -64,18 +64,16 @@ def _criterion(
     *,
     because: str = WHY_SMALLEST,
     text: str = "figure only",
-    kind: Kind = Kind.DIFFERENCE,
     deviations: tuple[Deviation, ...] = (),
 ) -> Criterion:
     return Criterion(
         key=key,
         sentence=sentence,
-        kind=kind,
         quantity=quantity,
         region=region,
         because=because,
         evidence=evidence,
-        controls=(control,),
+        negative_controls=(control,),
         published=_figure(text),
         profiles=ONLY_RELEASED,
         expected=registered(*expected),
@@ -110,7 +108,6 @@ CLAIM = Claim(
             of_one(SOFT, u_depth),
             Control("epochs_30_to_90", "the same student at its first checkpoints", of_one(SOFT, u_depth, START)),
             (Verdict.CONSISTENT, "0.63 bits deep, from one run and one batch"),
-            kind=Kind.VALUE,
         ),
         _criterion(
             "u_emerges",
@@ -121,7 +118,6 @@ CLAIM = Claim(
             Control("shuffled", "the same checkpoints in another order", emergence(shuffled(CHECKPOINTS))),
             (Verdict.CONSISTENT, "deeper at every one of nine steps; a shallow U is there at epoch 30 already"),
             because="nine steps of growth with at most small setbacks",
-            kind=Kind.TREND,
         ),
         _criterion(
             "late_lowers_last_layer",

@@ -33,7 +33,7 @@ from claims._released_runs import (
     registered,
 )
 from claims.papers import DISTILLATION_DYNAMICS
-from suite.claim import Claim, Control, Criterion, Deviation, Kind, Published, Quantity, Released
+from suite.claim import Claim, Control, Criterion, Deviation, Published, Quantity, Released
 from suite.judge import Observed, Region, Sampling, Verdict
 
 if TYPE_CHECKING:
@@ -53,12 +53,11 @@ def _early(epoch: int, verdict: Verdict, because: str) -> Criterion:
     return Criterion(
         key=f"spectral_epoch_{epoch}",
         sentence=f"SpectralKD on the last layer trails SoftKD around epoch {epoch}.",
-        kind=Kind.DIFFERENCE,
         quantity=GAP,
         region=HARM,
         because=WHY_SMALLEST_EFFECT,
         evidence=repeated_gap(SPECTRAL_LAST, SOFT, (SPECTRAL_LAST_500, SOFT_500), _around(epoch)),
-        controls=(
+        negative_controls=(
             Control("first_layer", "SpectralKD on the first layer only", gap(SPECTRAL_FIRST, SOFT, _around(epoch))),
         ),
         published=NOT_EXAMINED,
@@ -116,12 +115,13 @@ CLAIM = Claim(
         Criterion(
             key="spectral_from_the_start",
             sentence="SpectralKD on the last layer trails SoftKD from the first tenth of training on.",
-            kind=Kind.TREND,
             quantity=Quantity("epoch of 300 from which it lies below SoftKD for good", "epochs", "later"),
             region=Region.at_most(30),
             because="a tenth of training is the most one would call its start",
             evidence=trails_from(SPECTRAL_LAST, SOFT),
-            controls=(Control("first_layer", "SpectralKD on the first layer only", trails_from(SPECTRAL_FIRST, SOFT)),),
+            negative_controls=(
+                Control("first_layer", "SpectralKD on the first layer only", trails_from(SPECTRAL_FIRST, SOFT)),
+            ),
             published=NOT_EXAMINED,
             profiles=ONLY_RELEASED,
             expected=registered(Verdict.INCONCLUSIVE, "below for good from epoch 178 only, in one pair of runs"),
@@ -129,12 +129,11 @@ CLAIM = Claim(
         Criterion(
             key="projector_epoch_50",
             sentence="ProjectorKD on the last layer trails SoftKD around epoch 50.",
-            kind=Kind.DIFFERENCE,
             quantity=GAP,
             region=HARM,
             because=WHY_SMALLEST_EFFECT,
             evidence=gap(PROJECTOR_LAST, SOFT, _around(50)),
-            controls=(
+            negative_controls=(
                 Control("first_layer", "ProjectorKD on the first layer only", gap(PROJECTOR_FIRST, SOFT, _around(50))),
             ),
             published=NOT_EXAMINED,

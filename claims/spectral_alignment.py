@@ -20,7 +20,7 @@ import torch
 from baselines.spectral_kd import spatial_alignment, spectral_alignment
 from claims import _arms as arms
 from claims.papers import DISTILLATION_DYNAMICS, SPECTRAL_KD
-from suite.claim import Claim, Constant, Control, Criterion, Deviation, Kind, PerSeed, Published, Quantity
+from suite.claim import Claim, Constant, Control, Criterion, Deviation, PerSeed, Published, Quantity
 from suite.judge import Region, Verdict
 from suite.studies.cells import representation
 
@@ -80,14 +80,13 @@ def _mirror(key: str, name: str, sentence: str) -> Criterion:
     return Criterion(
         key=key,
         sentence=sentence,
-        kind=Kind.DIFFERENCE,
         quantity=Quantity(
             "distance of the depth profile's shape to the teacher's, trained alone minus aligned", "", "nearer"
         ),
         region=Region.at_least(0.1),
         because="shapes are scaled to unit spread; a tenth of it is the smallest approach one would see in a figure",
         evidence=_nearer(name, arms.SPECTRAL_BOTH),
-        controls=(Control("soft_kd", "logits alone align no features", _nearer(name, arms.SOFT)),),
+        negative_controls=(Control("soft_kd", "logits alone align no features", _nearer(name, arms.SOFT)),),
         published=(Published(SPECTRAL_KD, "Fig. 3 a-c", text="mirrors the teacher, by eye"),),
         figure="student-depth",
     )
@@ -107,12 +106,11 @@ CLAIM = Claim(
         Criterion(
             key="loss_is_weighted_mse",
             sentence="The loss is a squared error with the horizontal DC and Nyquist columns counted double.",
-            kind=Kind.IDENTITY,
             quantity=Quantity("largest relative error of the closed form, float64", "", "not the same loss"),
             region=Region.at_most(1e-12),
             because="sums of a few thousand products in float64 agree to about 1e-15; 1e-12 leaves a wide margin",
             evidence=Constant(lambda: _largest_error(spatial_alignment), note="four shapes, odd and even widths"),
-            controls=(
+            negative_controls=(
                 Control(
                     "half_mse",
                     "half the plain squared error, without the doubled columns",
@@ -124,14 +122,13 @@ CLAIM = Claim(
         Criterion(
             key="beats_soft_kd",
             sentence="At the same recipe, SpectralKD ends above SoftKD.",
-            kind=Kind.DIFFERENCE,
             quantity=Quantity(
                 "top-1 accuracy, SpectralKD (first and last) minus SoftKD", "points", "SpectralKD better"
             ),
             region=Region.at_least(arms.SMALLEST_EFFECT),
             because=arms.WHY_SMALLEST_EFFECT,
             evidence=arms.gain(arms.SPECTRAL_BOTH, arms.SOFT),
-            controls=(
+            negative_controls=(
                 Control(
                     "shuffled_images",
                     "the teacher's features of other images, on the last layer",
@@ -148,14 +145,13 @@ CLAIM = Claim(
         Criterion(
             key="beats_plain_mse",
             sentence="Matching spectra is better than matching the same features by a plain squared error.",
-            kind=Kind.DIFFERENCE,
             quantity=Quantity(
                 "top-1 accuracy, SpectralKD minus MSE of equal weight (last layer)", "points", "spectra better"
             ),
             region=Region.at_least(arms.SMALLEST_EFFECT),
             because=arms.WHY_SMALLEST_EFFECT,
             evidence=arms.gain(arms.SPECTRAL_LAST, arms.MSE_LAST),
-            controls=(
+            negative_controls=(
                 Control(
                     "mse_weight",
                     "a mere change of the squared error's weight, to three times as much",
@@ -168,14 +164,13 @@ CLAIM = Claim(
         Criterion(
             key="channel_order_matters",
             sentence="The teacher's channels can be pooled in their arbitrary order: another order is as good.",
-            kind=Kind.DIFFERENCE,
             quantity=Quantity(
                 "top-1 accuracy, channels permuted minus as they are (last layer)", "points", "permuted better"
             ),
             region=Region.between(-1.4 / 2, 1.4 / 2),
             because="as good should mean within half of the smallest gain the paper prints (+1.4 points, Swin-Tiny)",
             evidence=arms.gain(arms.SPECTRAL_LAST_PERMUTED, arms.SPECTRAL_LAST),
-            controls=(
+            negative_controls=(
                 Control(
                     "no_teacher",
                     "a difference that is there: training alone",

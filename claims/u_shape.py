@@ -19,7 +19,7 @@ import torch
 from scipy.stats import spearmanr
 
 from claims.papers import DISTILLATION_DYNAMICS, SPECTRAL_KD
-from suite.claim import Claim, Control, Criterion, Deviation, Kind, PerSeed, Published, Quantity
+from suite.claim import Claim, Control, Criterion, Deviation, PerSeed, Published, Quantity
 from suite.judge import Region, Verdict
 from suite.measure.depth import minimum_position, u_depth, u_depth_log2
 from suite.measure.entropy import global_range, token_entropy
@@ -133,48 +133,44 @@ CLAIM = Claim(
         Criterion(
             key="entropy",
             sentence="The entropy of channel values, in one histogram range for all layers, is U-shaped over depth.",
-            kind=Kind.VALUE,
             quantity=ENTROPY_BITS,
             region=Region.at_least(SMALLEST_U),
             because=WHY_SMALLEST_U,
             evidence=PerSeed((CAIT,), _bits("entropy_global")),
-            controls=(_untrained(_bits("entropy_global")),),
+            negative_controls=(_untrained(_bits("entropy_global")),),
             published=(_figure("entropy over layers, CaiT-S24", "falls over layers 1-9, rises over 9-24"),),
             figure="depth:entropy_global",
         ),
         Criterion(
             key="entropy_own_range",
             sentence="It stays U-shaped when every layer has its own histogram range.",
-            kind=Kind.VALUE,
             quantity=ENTROPY_BITS,
             region=Region.at_least(SMALLEST_U),
             because=WHY_SMALLEST_U,
             evidence=PerSeed((CAIT,), _bits("entropy_layer")),
-            controls=(_untrained(_bits("entropy_layer")),),
+            negative_controls=(_untrained(_bits("entropy_layer")),),
             published=(_figure("entropy over layers, CaiT-S24", "not examined"),),
             figure="depth:entropy_layer",
         ),
         Criterion(
             key="entropy_standardised",
             sentence="It stays U-shaped when every token is standardised first, so that no scale is left at all.",
-            kind=Kind.VALUE,
             quantity=ENTROPY_BITS,
             region=Region.at_least(SMALLEST_U),
             because=WHY_SMALLEST_U,
             evidence=PerSeed((CAIT,), _bits("entropy_standardised")),
-            controls=(_untrained(_bits("entropy_standardised")),),
+            negative_controls=(_untrained(_bits("entropy_standardised")),),
             published=(_figure("entropy over layers, CaiT-S24", "not examined"),),
             figure="depth:entropy_standardised",
         ),
         Criterion(
             key="turning_point",
             sentence="The entropy is smallest at about layer 9 of 24.",
-            kind=Kind.VALUE,
             quantity=Quantity("relative depth of the entropy's minimum (0 first, 1 last layer)", "", "later minimum"),
             region=Region.around((9 - 1) / (24 - 1), 3 / (24 - 1)),
             because="layer 9 of 24 is printed; three layers either way is how exactly a figure can be read",
             evidence=PerSeed((CAIT,), _turning_point, resolution=_one_layer),
-            controls=(
+            negative_controls=(
                 Control(
                     "untrained",
                     "the same architecture before any training has learned no encoding",
@@ -187,38 +183,35 @@ CLAIM = Claim(
         Criterion(
             key="magnitude",
             sentence="The mean absolute activation is U-shaped over depth.",
-            kind=Kind.VALUE,
             quantity=Quantity("depth of the U of mean |activation|", "log2 units", "a deeper U"),
             region=Region.at_least(SMALLEST_U),
             because=WHY_SMALLEST_U,
             evidence=PerSeed((CAIT,), _ratio("magnitude")),
-            controls=(_untrained(_ratio("magnitude")),),
+            negative_controls=(_untrained(_ratio("magnitude")),),
             published=(_figure("activation magnitude, CaiT-S24"),),
             figure="depth:magnitude",
         ),
         Criterion(
             key="intensity",
             sentence="The intensity of the channel spectrum is U-shaped over depth.",
-            kind=Kind.VALUE,
             quantity=Quantity("depth of the U of mean |FFT over channels| / C", "log2 units", "a deeper U"),
             region=Region.at_least(SMALLEST_U),
             because=WHY_SMALLEST_U,
             evidence=PerSeed((CAIT,), _ratio("intensity")),
-            controls=(_untrained(_ratio("intensity")),),
+            negative_controls=(_untrained(_ratio("intensity")),),
             published=(Published(SPECTRAL_KD, "Fig. 3a", text="figure only"),),
             figure="depth:intensity",
         ),
         Criterion(
             key="independent_views",
             sentence="Entropy, magnitude and spectrum are separate views that confirm one another.",
-            kind=Kind.VALUE,
             quantity=Quantity(
                 "rank correlation over layers of entropy with mean |activation|", "", "one view, not two"
             ),
             region=Region.between(-0.8, 0.8),
             because="two views whose layer ranks agree beyond 0.8 share most of their information: one view",
             evidence=PerSeed((CAIT,), _entropy_against_scale, resolution=_one_swap),
-            controls=(
+            negative_controls=(
                 Control(
                     "gaussian_twin",
                     "Gaussian noise with each layer's scale: there entropy is a function of scale",
@@ -231,12 +224,11 @@ CLAIM = Claim(
         Criterion(
             key="spectrum_phases",
             sentence="The channel spectrum is flat in early layers, low-pass in the middle, flat again in late ones.",
-            kind=Kind.VALUE,
             quantity=Quantity("depth of the U of spectral flatness, bins 1 and up", "log2 units", "a deeper U"),
             region=Region.at_least(SMALLEST_U),
             because=WHY_SMALLEST_U,
             evidence=PerSeed((CAIT,), _ratio("flatness")),
-            controls=(
+            negative_controls=(
                 _untrained(_ratio("flatness")),
                 Control(
                     "permuted_channels",
@@ -250,26 +242,24 @@ CLAIM = Claim(
         Criterion(
             key="plain_vit",
             sentence="A plain ViT's entropy is U-shaped over depth as well.",
-            kind=Kind.VALUE,
             quantity=ENTROPY_BITS,
             region=Region.at_least(SMALLEST_U),
             because=WHY_SMALLEST_U,
             evidence=PerSeed((DEIT,), _bits("entropy_global")),
-            controls=(_untrained(_bits("entropy_global"), DEIT_UNTRAINED),),
+            negative_controls=(_untrained(_bits("entropy_global"), DEIT_UNTRAINED),),
             published=(_figure("entropy over layers, standard ViT"),),
             figure="depth:entropy_global",
         ),
         Criterion(
             key="resnet_low_pass",
             sentence="A ResNet's last stage stays low-pass while the ViT's last layer does not (DC included).",
-            kind=Kind.DIFFERENCE,
             quantity=Quantity(
                 "share of spectral energy at DC, ResNet's last stage - CaiT's last layer", "", "ResNet lower-pass"
             ),
             region=Region.at_least(0.1),
             because="no number is printed; a tenth of all energy is the smallest difference one would see in a figure",
             evidence=PerSeed((RESNET, CAIT), lambda resnet, cait: _last("dc_share", resnet) - _last("dc_share", cait)),
-            controls=(
+            negative_controls=(
                 Control(
                     "untrained",
                     "both architectures before training: the ReLU alone puts energy at DC",
@@ -284,7 +274,6 @@ CLAIM = Claim(
         Criterion(
             key="resnet_low_pass_beyond_dc",
             sentence="The ResNet's last stage is low-pass beyond DC, too.",
-            kind=Kind.DIFFERENCE,
             quantity=Quantity(
                 "share of energy in the lowest quarter of bins 1 and up, ResNet's last stage - CaiT's last layer",
                 "",
@@ -293,7 +282,7 @@ CLAIM = Claim(
             region=Region.at_least(0.05),
             because="white noise has a share of 0.25; a fifth of it is the smallest tilt one would call low-pass",
             evidence=PerSeed((RESNET, CAIT), lambda resnet, cait: _last("low_pass", resnet) - _last("low_pass", cait)),
-            controls=(
+            negative_controls=(
                 Control(
                     "permuted_channels",
                     "the order of channels is arbitrary: shuffled once, no low-pass can depend on it",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from claims.papers import DISTILLATION_DYNAMICS
 from claims.u_shape import SMALLEST_U, WHY_SMALLEST_U
-from suite.claim import Claim, Control, Criterion, Kind, PerSeed, Published, Quantity
+from suite.claim import Claim, Control, Criterion, PerSeed, Published, Quantity
 from suite.judge import Region
 from suite.measure.depth import u_depth
 from suite.studies.cells import representation
@@ -56,12 +56,11 @@ def _criterion(network: str, view: str) -> Criterion:
     return Criterion(
         key=f"{view}_{_key(network)}",
         sentence=f"The entropy of {network}'s channel values, {words}, is U-shaped over depth.",
-        kind=Kind.VALUE,
         quantity=Quantity("depth of the entropy's U over layers", "bits", "a deeper U"),
         region=Region.at_least(SMALLEST_U),
         because=WHY_SMALLEST_U,
         evidence=PerSeed((representation(network),), _depth(array)),
-        controls=(
+        negative_controls=(
             Control(
                 "untrained",
                 "the same architecture before any training has learned no encoding",

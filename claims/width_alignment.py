@@ -19,7 +19,7 @@ import numpy as np
 
 from claims import _arms as arms
 from claims.papers import ENCODING_MISMATCH
-from suite.claim import Claim, Constant, Control, Criterion, Deviation, Kind, PerSeed, Published, Quantity
+from suite.claim import Claim, Constant, Control, Criterion, Deviation, PerSeed, Published, Quantity
 from suite.judge import Region, Verdict
 from suite.studies.cells import student
 
@@ -72,7 +72,6 @@ def _parameters(key: str, sentence: str, architecture: str, width: int | None, p
     return Criterion(
         key=key,
         sentence=sentence,
-        kind=Kind.IDENTITY,
         quantity=Quantity("parameters at paper size", "", "a larger network"),
         region=Region.equal(printed, 0),
         because="a count is exact",
@@ -122,24 +121,24 @@ CLAIM = Claim(
         Criterion(
             key="plain_gain",
             sentence="Without logits, aligning features helps the plain, narrow student a little.",
-            kind=Kind.DIFFERENCE,
             quantity=Quantity("top-1 accuracy, features only minus no teacher", "points", "features help"),
             region=Region.at_least(arms.SMALLEST_EFFECT),
             because=arms.WHY_SMALLEST_EFFECT,
             evidence=arms.gain(*PLAIN),
-            controls=(Control("random_teacher", "a teacher that was never trained must not help", arms.gain(*RANDOM)),),
+            negative_controls=(
+                Control("random_teacher", "a teacher that was never trained must not help", arms.gain(*RANDOM)),
+            ),
             published=(Published(ENCODING_MISMATCH, "DeiT-Tiny, SpectralKD only: 75.07 against 74.86", value=0.21),),
             figure="paired",
         ),
         Criterion(
             key="lift_gains_more",
             sentence="Lift gains more from features (without logits) than the plain student.",
-            kind=Kind.DIFFERENCE,
             quantity=POINTS,
             region=Region.at_least(arms.SMALLEST_EFFECT),
             because=arms.WHY_SMALLEST_EFFECT,
             evidence=arms.gain_of_gains(_gain(LIFT), PLAIN),
-            controls=(
+            negative_controls=(
                 Control(
                     "pooled_readout",
                     "the plain student with Lift's readout, but not its width",
@@ -157,12 +156,11 @@ CLAIM = Claim(
         Criterion(
             key="wide_last_gains_more",
             sentence="WideLast gains more from features (without logits) than the plain student.",
-            kind=Kind.DIFFERENCE,
             quantity=POINTS,
             region=Region.at_least(arms.SMALLEST_EFFECT),
             because=arms.WHY_SMALLEST_EFFECT,
             evidence=arms.gain_of_gains(_gain(WIDE), PLAIN),
-            controls=(
+            negative_controls=(
                 Control(
                     "uniform_wide",
                     "as many parameters, spread evenly over all blocks",
@@ -181,12 +179,11 @@ CLAIM = Claim(
             Criterion(
                 key=f"{name}_beside_logits",
                 sentence=f"Beside logits, too, features help {title}.",
-                kind=Kind.DIFFERENCE,
                 quantity=Quantity("top-1 accuracy, SoftKD + features minus SoftKD", "points", "features help"),
                 region=Region.at_least(arms.SMALLEST_EFFECT),
                 because=arms.WHY_SMALLEST_EFFECT,
                 evidence=arms.gain(_soft_and_features(name), _soft(name)),
-                controls=(
+                negative_controls=(
                     Control(
                         "plain",
                         "the plain student, where width is missing and features should not help",
@@ -205,12 +202,11 @@ CLAIM = Claim(
             Criterion(
                 key=f"{name}_alone",
                 sentence=f"{title} is better than the plain student even without a teacher.",
-                kind=Kind.DIFFERENCE,
                 quantity=Quantity("top-1 accuracy without a teacher, minus the plain student's", "points", "better"),
                 region=Region.at_least(arms.SMALLEST_EFFECT),
                 because=arms.WHY_SMALLEST_EFFECT,
                 evidence=arms.gain(_alone(name), _alone("plain")),
-                controls=(Control(f"{against}", f"{why}", arms.gain(_alone(against), _alone("plain"))),),
+                negative_controls=(Control(f"{against}", f"{why}", arms.gain(_alone(against), _alone("plain"))),),
                 published=(Published(ENCODING_MISMATCH, where, value=value),),
                 figure="paired",
             )
@@ -222,7 +218,6 @@ CLAIM = Claim(
         Criterion(
             key="gain_over_width",
             sentence="The narrower the student, the less it gains from aligning its last layer.",
-            kind=Kind.TREND,
             quantity=Quantity(
                 "slope of the gain by SpectralKD (last layer, beside logits) over student width",
                 "points per doubling",
@@ -231,7 +226,7 @@ CLAIM = Claim(
             region=Region.at_least(arms.SMALLEST_EFFECT),
             because=arms.WHY_SMALLEST_EFFECT + ", per doubling of width",
             evidence=_trend("spectral_kd"),
-            controls=(
+            negative_controls=(
                 Control(
                     "projector",
                     "with a learned projector no width is missing, so its gain must not follow width",

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from suite.claim import Unavailable
-from suite.claim.schema import Unverifiable, bearing
-from suite.errors import Unobtainable, one_line
+from suite.claim.schema import bearing
+from suite.errors import Unavailable, Unobtainable, Unverifiable, one_line
 from suite.evidence.store import Missing, Store
 from suite.judge import Judgement, Observed, Question, Sampling, Verdict, departs, judge_family, overall, relabel_smoke
 
@@ -141,7 +140,7 @@ def assess_claim(claim: Claim, evidence: Evidence) -> list[Assessment]:
     questions: dict[str, Question] = {}
     for criterion in asked:
         found[criterion.key] = _gather(criterion.evidence, evidence)
-        controls[criterion.key] = {c.key: _gather(c.evidence, evidence) for c in criterion.controls}
+        controls[criterion.key] = {c.key: _gather(c.evidence, evidence) for c in criterion.negative_controls}
         questions[criterion.key] = Question(
             observed=found[criterion.key].observed,
             region=criterion.region,

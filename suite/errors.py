@@ -19,6 +19,14 @@ class Unobtainable(SuiteError):
     """Something that a cell needs cannot be had here (weights, say); the message says what, and how to give it."""
 
 
+class Unavailable(Exception):
+    """The evidence a reading needs is not there; the message says what is missing and how to get it."""
+
+
+class Unverifiable(Unavailable):
+    """Evidence that nobody outside can have; the message says what was never released."""
+
+
 def one_line(fault: BaseException) -> str:
     """A fault in one line: our own as it is, others with their type; messages of torch span many lines."""
     said = " ".join(str(fault).split())

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from suite.claim.schema import Deviation, Unavailable
-from suite.errors import SuiteError
+from suite.deviation import Deviation
+from suite.errors import SuiteError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from suite import profile as profiles
-from suite.claim.schema import Deviation
+from suite.deviation import Deviation
 from suite.errors import SuiteError
 
 if TYPE_CHECKING:

@@ -11,15 +11,16 @@ from suite.claim.schema import (
     Claim,
     Control,
     Criterion,
-    Deviation,
     Expected,
-    Kind,
+    Finding,
     Paper,
     Published,
     Quantity,
     Reading,
-    Unavailable,
+    Role,
 )
+from suite.deviation import Deviation
+from suite.errors import Unavailable
 
 __all__ = [
     "Access",
@@ -29,7 +30,7 @@ __all__ = [
     "Criterion",
     "Deviation",
     "Expected",
-    "Kind",
+    "Finding",
     "Paper",
     "PerImage",
     "PerSeed",
@@ -37,5 +38,6 @@ __all__ = [
     "Quantity",
     "Reading",
     "Released",
+    "Role",
     "Unavailable",
 ]

@@ -11,20 +11,13 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
+    from suite.deviation import Deviation
     from suite.evidence.cell import Cell, Result
     from suite.judge import Observed, Region, Verdict
     from suite.profile import Profile
 
 
 RELEASED = "released"  # the profile without networks: authors' own logs and tables
-
-
-class Unavailable(Exception):
-    """The evidence a reading needs is not there; the message says what is missing and how to get it."""
-
-
-class Unverifiable(Unavailable):
-    """Evidence that nobody outside can have; the message says what was never released."""
 
 
 @dataclass(frozen=True)
@@ -41,16 +34,6 @@ class Paper:
     def link(self) -> str:
         """Address of the abstract at the version that was read."""
         return f"https://arxiv.org/abs/{self.arxiv}{self.version}"
-
-
-class Kind(StrEnum):
-    """What sort of statement a criterion makes."""
-
-    VALUE = "value"
-    DIFFERENCE = "difference"
-    ORDERING = "ordering"
-    TREND = "trend"
-    IDENTITY = "identity"
 
 
 @dataclass(frozen=True)
@@ -74,23 +57,6 @@ class Published:
     def __str__(self) -> str:
         """The printed number or words."""
         return self.text or ("-" if self.value is None else f"{self.value:g}")
-
-
-@dataclass(frozen=True)
-class Deviation:
-    """A stated difference between our set-up and the paper's.
-
-    Attributes:
-        what: in which respect.
-        paper: how it is there.
-        ours: how it is here.
-        small: whether it is one of small networks and short runs alone, and none where students are trained as printed.
-    """
-
-    what: str
-    paper: str
-    ours: str
-    small: bool = False
 
 
 def bearing(deviations: Iterable[Deviation], profile: Profile) -> tuple[Deviation, ...]:
@@ -137,9 +103,33 @@ class Reading(Protocol):
         """
 
 
+class Role(StrEnum):
+    """Who says it: the paper, or we when we look more closely."""
+
+    ASSERTED = "asserted"
+    """The paper states it. These criteria give the claim its word."""
+    PROBE = "probe"
+    """Our scrutiny: it qualifies the claim and never enters its word."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a person wants to know: one row of the summary, to which claims of several modules belong.
+
+    Attributes:
+        key: short name, unique.
+        title: a few words.
+        sentence: the finding, complete and readable alone.
+    """
+
+    key: str
+    title: str
+    sentence: str
+
+
 @dataclass(frozen=True)
 class Control:
-    """The same quantity where the claim must fail."""
+    """The same quantity in a case whose answer is known: where the claim must fail, or where it must hold."""
 
     key: str
     sentence: str
@@ -156,7 +146,9 @@ class Criterion:
         region: where the claim says the quantity lies; set before the run.
         because: why the region is this one and no other.
         evidence: where the number comes from.
-        controls: cases in which the quantity must lie outside the region.
+        negative_controls: cases in which the quantity must lie outside the region.
+        role: whether the paper states it, or we probe it.
+        positive_controls: cases in which the claim holds by construction, so that the quantity must lie inside.
         control_free: for exact identities only: why no control can exist.
         profiles: scales at which the criterion can be asked at all; empty means all.
         expected: the registered verdict by profile name.
@@ -164,18 +156,19 @@ class Criterion:
 
     key: str
     sentence: str
-    kind: Kind
     quantity: Quantity
     region: Region
     because: str
     evidence: Reading
-    controls: tuple[Control, ...] = ()
+    negative_controls: tuple[Control, ...] = ()
     control_free: str = ""
     published: tuple[Published, ...] = ()
     profiles: tuple[str, ...] = ()
     expected: Mapping[str, Expected] = field(default_factory=dict)
     deviations: tuple[Deviation, ...] = ()
     figure: str = ""
+    role: Role = Role.ASSERTED
+    positive_controls: tuple[Control, ...] = ()
 
     def asked_at(self, profile: str) -> bool:
         """Whether it can be asked at this profile; what must be computed cannot be asked of released files."""
@@ -194,6 +187,7 @@ class Claim:
         criteria: its measurable parts.
         deviations: differences from the paper's set-up that hold at every profile.
         notes: what a reader must know besides, one paragraph.
+        finding: key of the finding it belongs to.
     """
 
     key: str
@@ -203,6 +197,7 @@ class Claim:
     criteria: tuple[Criterion, ...]
     deviations: tuple[Deviation, ...] = ()
     notes: str = ""
+    finding: str = ""
 
     def registered(self, profile: str, since: date, verdicts: Mapping[str, tuple[Verdict, str]]) -> Claim:
         """The same claim with the verdicts expected at a profile, by criterion, each with its reason.

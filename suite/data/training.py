@@ -21,7 +21,7 @@ from timm.data.readers.img_extensions import get_img_extensions
 from torch.utils.data import DataLoader, Dataset
 
 from suite.errors import SuiteError
-from suite.train.seeding import drawing_from, mixed_seed
+from suite.seeding import drawing_from, mixed_seed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -7,8 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from suite.claim import Unavailable
-from suite.errors import SuiteError, one_line
+from suite.errors import SuiteError, Unavailable, one_line
 from suite.evidence.code import code_digest
 from suite.evidence.draft import RECORD
 from suite.run.plan import asked, cells_of

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from suite.claim import Unavailable
-from suite.errors import one_line
+from suite.errors import Unavailable, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -52,7 +51,7 @@ class Plan:
 def readings(criterion: Criterion) -> Iterator[Reading]:
     """The evidence of a criterion and of its controls."""
     yield criterion.evidence
-    for control in criterion.controls:
+    for control in criterion.negative_controls:
         yield control.evidence
 
 

@@ -164,7 +164,7 @@ def _values(assessment: Assessment) -> str:
 
 
 def _control_facts(assessment: Assessment) -> Iterable[tuple[str, str]]:
-    said = {control.key: control.sentence for control in assessment.criterion.controls}
+    said = {control.key: control.sentence for control in assessment.criterion.negative_controls}
     for judged in assessment.judgement.controls:
         text = describe.control(judged, assessment.criterion.quantity.unit)
         message = f"; {judged.message}" if judged.message else ""

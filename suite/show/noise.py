@@ -9,8 +9,8 @@ import numpy as np
 from rich.table import Table
 from scipy import stats
 
-from suite.claim import PerSeed, Unavailable
-from suite.errors import SuiteError
+from suite.claim import PerSeed
+from suite.errors import SuiteError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

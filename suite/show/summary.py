@@ -6,7 +6,7 @@ Schema 1. At the top: ``schema``, ``date`` (ISO 8601, UTC), ``commit``, ``machin
 ===================  ===========================================================================
 ``claim, criterion`` keys; ``name`` is both with a dot
 ``says``             the claim's and the criterion's sentence, and where the claim is printed
-``kind, quantity``   what sort of statement, and what is measured: ``name``, ``unit``, ``larger``
+``quantity``         what is measured: ``name``, ``unit``, ``larger``
 ``region``           ``low`` and ``high``, null where it is open; ``because`` says why it is this one
 ``published``        what papers print: ``value`` (null for words), ``text``, ``paper``, ``where``
 ``measured``         ``estimate, low, high, level, method, n, values, labels``; null if nothing was
@@ -83,7 +83,6 @@ def criterion_json(assessment: Assessment) -> dict[str, Any]:
         "claim": claim.key,
         "criterion": criterion.key,
         "says": {"claim": claim.sentence, "criterion": criterion.sentence, "where": claim.where},
-        "kind": str(criterion.kind),
         "quantity": {
             "name": criterion.quantity.name,
             "unit": criterion.quantity.unit,

@@ -93,8 +93,8 @@ def _more_seeds(criterion: Criterion, n: int) -> Criterion:
     def wrapped(control: Control) -> Control:
         return replace(control, evidence=_Foreseen(control.evidence, n))
 
-    controls = tuple(wrapped(control) for control in criterion.controls)
-    return replace(criterion, evidence=_Foreseen(criterion.evidence, n), controls=controls)
+    controls = tuple(wrapped(control) for control in criterion.negative_controls)
+    return replace(criterion, evidence=_Foreseen(criterion.evidence, n), negative_controls=controls)
 
 
 def what_if_claim(claim: Claim, evidence: Evidence, *, margin: float | None = None, seeds: int | None = None) -> WhatIf:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from suite.claim.schema import Unavailable
-from suite.errors import SuiteError
+from suite.errors import SuiteError, Unavailable
 from suite.evidence.cell import Cell
 from suite.evidence.code import code_digest
 from suite.studies import full_cells

@@ -6,7 +6,7 @@ import hashlib
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from suite.claim.schema import Unavailable
+from suite.errors import Unavailable
 from suite.evidence.cell import Cell
 from suite.evidence.code import code_digest
 

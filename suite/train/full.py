@@ -28,8 +28,8 @@ from torch import nn
 
 from baselines.protocol import total
 from suite.errors import Stopped, one_line
+from suite.seeding import drawing_from, mixed_seed
 from suite.train.optim import optimiser
-from suite.train.seeding import drawing_from, mixed_seed
 from suite.train.supervised import Diverged
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from timm.data.distributed_sampler import RepeatAugSampler
 
 from suite.errors import SuiteError
-from suite.train.seeding import mixed_seed
+from suite.seeding import mixed_seed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from timm.data import Mixup  # type: ignore[attr-defined]
 
 from suite.data.training import loader
 from suite.errors import SuiteError
-from suite.train.seeding import drawing_from, mixed_seed
+from suite.seeding import drawing_from, mixed_seed
 from suite.train.teacher import Batch, Teacher
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from suite import catalog, profile
-from suite.claim import Constant, Kind
+from suite.claim import Constant
 from suite.judge import Verdict
 
 CLAIMS = catalog.discover()
@@ -38,10 +38,10 @@ def test_a_criterion_is_complete(claim, criterion):
     assert criterion.published, "what the paper prints, or that it prints nothing"
     assert criterion.quantity.larger
     declared = {expected.verdict for expected in criterion.expected.values()} == {Verdict.UNVERIFIABLE}
-    assert criterion.controls or criterion.control_free or declared, "no control in which it must fail"
-    assert len({control.key for control in criterion.controls}) == len(criterion.controls)
+    assert criterion.negative_controls or criterion.control_free or declared, "no control in which it must fail"
+    assert len({control.key for control in criterion.negative_controls}) == len(criterion.negative_controls)
     if criterion.control_free:
-        assert criterion.kind is Kind.IDENTITY or isinstance(criterion.evidence, Constant) or criterion.profiles
+        assert isinstance(criterion.evidence, Constant) or criterion.profiles
     for expected in criterion.expected.values():
         assert expected.because
         assert expected.verdict not in (Verdict.ERROR, Verdict.SMOKE)

@@ -24,8 +24,8 @@ from suite.data.training import (
     loading_workers,
 )
 from suite.errors import SuiteError
+from suite.seeding import drawing_from, mixed_seed
 from suite.train.order import View
-from suite.train.seeding import drawing_from, mixed_seed
 
 DATA = {
     "source": "folder",

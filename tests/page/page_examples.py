@@ -16,7 +16,6 @@ from suite.claim import (
     Criterion,
     Deviation,
     Expected,
-    Kind,
     Paper,
     PerSeed,
     Published,
@@ -115,7 +114,7 @@ def _student_arrays(cell: Cell) -> dict[str, np.ndarray]:
 
 def fill(store: Store, claim: Claim, profile: Profile = PROFILE) -> None:
     """Write every cell the claim asks for."""
-    readings = [r for c in claim.criteria for r in (c.evidence, *(control.evidence for control in c.controls))]
+    readings = [r for c in claim.criteria for r in (c.evidence, *(control.evidence for control in c.negative_controls))]
     for cell in dict.fromkeys(cell for reading in readings for cell in reading.cells(profile)):
         if store.state(cell.key).word != "done":
             arrays = _network_arrays(cell) if cell.study == "representation" else _student_arrays(cell)
@@ -191,12 +190,11 @@ def criterion(key: str, figure: str, reading, control, **changes) -> Criterion:
     options = {
         "key": key,
         "sentence": f"The {key} is large.",
-        "kind": Kind.VALUE,
         "quantity": Quantity(f"size of {key}", "bits", "more"),
         "region": Region.at_least(0.3),
         "because": "nothing smaller would be called large",
         "evidence": reading,
-        "controls": (Control("untrained", "before any training", control),),
+        "negative_controls": (Control("untrained", "before any training", control),),
         "published": (Published(PAPER, "Table 1, row <3>", 0.25),),
         "figure": figure,
     }
@@ -224,7 +222,7 @@ def hostile() -> Claim:
         because=HOSTILE,
         quantity=Quantity(HOSTILE, '"bits"', HOSTILE),
         published=(Published(PAPER, HOSTILE, text=HOSTILE),),
-        controls=(Control("null", HOSTILE, READINGS[""][1]),),
+        negative_controls=(Control("null", HOSTILE, READINGS[""][1]),),
         deviations=(Deviation(HOSTILE, HOSTILE, HOSTILE),),
     )
     exact = criterion(
@@ -232,9 +230,8 @@ def hostile() -> Claim:
         "",
         Constant(lambda: float("nan")),
         None,
-        controls=(),
+        negative_controls=(),
         control_free=HOSTILE,
-        kind=Kind.IDENTITY,
     )
     return Claim("hostile", HOSTILE, (PAPER,), HOSTILE, (one, exact), notes=HOSTILE)
 

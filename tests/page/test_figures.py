@@ -251,7 +251,7 @@ def test_an_unknown_kind_is_named():
 
 
 def test_curves_need_a_reading_per_seed(tmp_path):
-    constant = criterion("c", "depth:flatness", Constant(lambda: 1.0), None, controls=(), control_free="exact")
+    constant = criterion("c", "depth:flatness", Constant(lambda: 1.0), None, negative_controls=(), control_free="exact")
     evidence, assessments = judged(replace(every_figure(), criteria=(constant,)), tmp_path)
     with pytest.raises(SuiteError, match="reading per seed"):
         figure_of(assessments[0], evidence)

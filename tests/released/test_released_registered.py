@@ -40,7 +40,7 @@ def test_a_criterion_is_asked_of_released_files_alone_and_registered(claim, crit
     assert criterion.published
     never = isinstance(criterion.evidence, NeverReleased)
     assert never == (expected.verdict is Verdict.UNVERIFIABLE)
-    assert bool(criterion.controls or criterion.control_free) != never
+    assert bool(criterion.negative_controls or criterion.control_free) != never
     assert isinstance(criterion.evidence, Released | PrintedTable | NeverReleased)
     assert f"-k {claim.key[:12]}" in import_module(f"claims.{claim.key}").__doc__
 

@@ -14,7 +14,6 @@ from suite.claim import (
     Criterion,
     Deviation,
     Expected,
-    Kind,
     Paper,
     PerSeed,
     Published,
@@ -114,12 +113,11 @@ def criterion(key: str, role: str, control: str = "low", **changes) -> Criterion
     options = {
         "key": key,
         "sentence": f"The {role} value [of seeds] is at least 0.14.",
-        "kind": Kind.VALUE,
         "quantity": Quantity("value", "bits", "more"),
         "region": Region.at_least(0.14),
         "because": "no size is printed; a tenth is the smallest that counts",
         "evidence": reading(role),
-        "controls": (Control("null", "numbers that mean nothing", reading(control)),),
+        "negative_controls": (Control("null", "numbers that mean nothing", reading(control)),),
         "published": (Published(PAPER, "Table 1", 0.25),),
     }
     return Criterion(**(options | changes))
@@ -127,13 +125,12 @@ def criterion(key: str, role: str, control: str = "low", **changes) -> Criterion
 
 def exact(key: str = "size", **changes) -> Criterion:
     options = {
-        "kind": Kind.IDENTITY,
         "sentence": "The network has 5,717,416 parameters.",
         "quantity": Quantity("parameters", "", "a larger network"),
         "region": Region.equal(PARAMETERS, 0),
         "because": "it is printed",
         "evidence": Constant(lambda: float(PARAMETERS)),
-        "controls": (),
+        "negative_controls": (),
         "control_free": "a count cannot be otherwise",
         "published": (Published(PAPER, "Table 2", float(PARAMETERS)),),
     }

@@ -13,8 +13,8 @@ from safetensors.torch import save_file
 
 from suite import profile as profiles
 from suite.catalog import discover
-from suite.claim.schema import Unavailable, bearing
-from suite.errors import SuiteError
+from suite.claim.schema import bearing
+from suite.errors import SuiteError, Unavailable
 from suite.scope import as_measured
 from suite.studies.cells import student
 from suite.studies.full_networks import columns_of, make_student, open_teacher

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from timm.data.distributed_sampler import RepeatAugSampler
 
 from suite.errors import SuiteError
+from suite.seeding import mixed_seed
 from suite.train.order import Order
-from suite.train.seeding import mixed_seed
 
 SIZES = st.tuples(st.integers(1, 4), st.integers(1, 4), st.integers(0, 40), st.sampled_from([1, 3]))
 

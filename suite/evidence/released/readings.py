@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
-from suite.claim.schema import Unavailable, Unverifiable
+from suite.errors import Unavailable, Unverifiable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from suite.claim import Unavailable
+from suite.errors import Unavailable
 from suite.show.figures.judged import judged
 from suite.show.figures.kinds import parse
 from suite.show.figures.plots import draw

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from suite.claim import PerSeed, Unavailable
-from suite.errors import SuiteError
+from suite.claim import PerSeed
+from suite.errors import SuiteError, Unavailable
 from suite.show.figures import names
 from suite.show.figures.series import Series
 
@@ -80,7 +80,7 @@ def arms(reading: object, evidence: Evidence) -> list[Arm]:
 def control_arms(criterion: Criterion, evidence: Evidence) -> dict[str, list[Arm]]:
     """The subjects of every control that is computed, by name; what is not is left out."""
     found = {}
-    for control in criterion.controls:
+    for control in criterion.negative_controls:
         if isinstance(control.evidence, PerSeed):
             try:
                 found[control.key] = arms(control.evidence, evidence)

@@ -99,7 +99,7 @@ def _controls(assessment: Assessment) -> Markup:
     if not assessment.judgement.controls:
         why = f"none: {criterion.control_free}" if criterion.control_free else "none"
         return tag("p", tag("strong", "Controls "), why, class_="control-free")
-    said = {control.key: control.sentence for control in criterion.controls}
+    said = {control.key: control.sentence for control in criterion.negative_controls}
     rows = [
         [
             join(

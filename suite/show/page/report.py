@@ -7,8 +7,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from suite.assess import Evidence, assess
-from suite.claim import Unavailable
-from suite.errors import SuiteError
+from suite.errors import SuiteError, Unavailable
 from suite.evidence.runtime import commit
 from suite.show import describe
 from suite.show.files import replace_text

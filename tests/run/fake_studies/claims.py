@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date
 
 from fake_studies import make
-from suite.claim import Claim, Constant, Control, Criterion, Expected, Kind, Paper, PerSeed, Quantity, Released
-from suite.claim.schema import Unverifiable
+from suite.claim import Claim, Constant, Control, Criterion, Expected, Paper, PerSeed, Quantity, Released
+from suite.errors import Unverifiable
 from suite.judge import Observed, Region, Sampling, Verdict
 
 PAPER = Paper("fake", "On Fake Cells", "2501.00001", "v1", "https://example.org/fake")
@@ -40,12 +40,11 @@ def criterion(key: str, evidence, control=None, expected=None, **changes) -> Cri
     return Criterion(
         key=key,
         sentence=f"The value of {key} is at least 0.14.",
-        kind=Kind.VALUE,
         quantity=Quantity("value", "bits", "more"),
         region=Region.at_least(0.14),
         because="a tenth is the smallest that counts",
         evidence=evidence,
-        controls=(Control("null", "numbers that mean nothing", control or reading("low")),),
+        negative_controls=(Control("null", "numbers that mean nothing", control or reading("low")),),
         expected={"toy": Expected(expected, "computed beforehand", REGISTERED)} if expected else {},
         **changes,
     )
