@@ -1,9 +1,10 @@
-"""What the repository promises a newcomer: both workflow files, pinned versions, a README whose commands exist."""
+"""What the repository promises a newcomer: a licence, pinned versions, a README whose commands exist."""
 
 import re
 import tomllib
 from pathlib import Path
 
+import suite
 from suite.options import parse
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -13,8 +14,19 @@ def requirement_names(requirements):
     return {re.split(r"[<>=~!\[; ]", text, maxsplit=1)[0].lower() for text in requirements}
 
 
-def test_the_workflow_lies_where_the_host_looks_for_it():
-    assert (ROOT / "ci/workflow.yml").read_text() == (ROOT / ".github/workflows/tests.yml").read_text()
+def test_continuous_integration_runs_every_python_that_is_promised():
+    classifiers = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["classifiers"]
+    promised = sorted(re.findall(r"Python :: (3\.\d+)", "\n".join(classifiers)))
+    workflow = (ROOT / ".github/workflows/tests.yml").read_text()
+    assert promised == re.findall(r'"(3\.\d+)"', workflow.partition("matrix:")[2].partition("]")[0])
+    assert promised[0] == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"][2:]
+
+
+def test_every_package_says_that_it_is_typed_and_the_project_how_it_may_be_used():
+    for package in ("suite", "baselines", "claims"):
+        assert (ROOT / package / "py.typed").is_file()
+    assert "Apache License" in (ROOT / "LICENSE").read_text()
+    assert f"version: {suite.__version__}\n" in (ROOT / "CITATION.cff").read_text()
 
 
 def test_every_direct_dependency_is_pinned_to_what_was_tested():
