@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,6 +24,8 @@ from suite.measure.spectrum import mirror, one_sided_amplitude, require_spectrum
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from numpy.typing import ArrayLike, NDArray
 
 PERCENTS = (50, 60, 70, 80, 90)
 """Published thresholds of the cumulative power."""
@@ -182,6 +185,59 @@ def sorted_energy_pattern(features: Tensor) -> EnergyPattern:
         ValueError: the features are malformed, have a single channel or no energy.
     """
     return _pattern(features, ordered=False)
+
+
+def white_sorted_pattern(channels: int, *, generator: torch.Generator, tokens: int = 4096) -> EnergyPattern:
+    """`sorted_energy_pattern` of white noise: what the broadest use of channels gives at this width.
+
+    It lies far above the diagonal, as some bins of noise are always stronger than others, and must not be read without
+    it.
+
+    Args:
+        channels: ``C``, at least 2.
+        generator: on the CPU.
+        tokens: to average over; of a share of the power at 4,096 tokens about 5e-4 is noise.
+
+    Returns:
+        The pattern of i.i.d. Gaussian tokens.
+    """
+    return sorted_energy_pattern(torch.randn(1, tokens, channels, generator=generator))
+
+
+def breadth(curve: ArrayLike, white: ArrayLike, percents: tuple[int, ...] = PERCENTS) -> NDArray[np.float64]:
+    """Bins that a cumulative curve needs for each share of the power, as a share of those that white noise needs.
+
+    Both are read between bins, of which narrow layers have few.
+
+    Args:
+        curve: ``[C]`` ascending to 1, such as `EnergyPattern.curve` of sorted bins.
+        white: ``[C]``, that of white noise of the same width.
+        percents: shares in percent, each in (0, 100).
+
+    Returns:
+        ``[P]``: 1 for a use of bins as broad as noise, less where few bins hold the power.
+
+    Raises:
+        ValueError: the curves are not equally long.
+    """
+    ours, theirs = np.asarray(curve, dtype=np.float64), np.asarray(white, dtype=np.float64)
+    if ours.ndim != 1 or ours.shape != theirs.shape:
+        raise ValueError(f"compare with white noise of the same width, not {list(ours.shape)} and {list(theirs.shape)}")
+    return bins_needed(ours, percents) / bins_needed(theirs, percents)
+
+
+def bins_needed(curve: ArrayLike, percents: tuple[int, ...] = PERCENTS) -> NDArray[np.float64]:
+    """Bins that a cumulative curve needs for each share of the power, per bin there is, read between bins.
+
+    Args:
+        curve: ``[C]`` ascending to 1.
+        percents: shares in percent, each in (0, 100).
+
+    Returns:
+        ``[P]`` in (0, 1]: the published ``d / D``, not rounded up to whole bins.
+    """
+    reached = np.concatenate([[0.0], np.asarray(curve, dtype=np.float64)])
+    return np.interp(np.array(percents) / 100, reached, np.linspace(0.0, 1.0, len(reached)))
 
 
 def _pattern(features: Tensor, *, ordered: bool) -> EnergyPattern:

@@ -40,24 +40,6 @@ NARROWEST = 1e-300
 """Ranges and deviations below this are a point: the width of a bin could not be divided by."""
 
 
-def max_bits(channels: int, bins: int = BINS) -> float:
-    """The largest entropy a token can have: ``log2`` of the bins it can fill.
-
-    Args:
-        channels: ``C``, at least 1.
-        bins: number of bins, at least 1.
-
-    Returns:
-        ``log2(min(C, bins))`` bits; it is reached only if the filled bins hold equally many channels.
-
-    Raises:
-        ValueError: a count is below 1.
-    """
-    if min(channels, bins) < 1:
-        raise ValueError(f"channels and bins must be at least 1, not {channels} and {bins}")
-    return math.log2(min(channels, bins))
-
-
 def global_range(layers: Sequence[Tensor]) -> tuple[float, float]:
     """Smallest and largest value over all layers, images, tokens and channels.
 
@@ -89,7 +71,7 @@ def token_entropy(features: Tensor, low: float, high: float, *, bins: int = BINS
         bins: number of equal bins.
 
     Returns:
-        ``[B, N]`` float64, bits, from 0 to ``max_bits(C, bins)``.
+        ``[B, N]`` float64, bits, from 0 to ``log2(min(C, bins))``.
 
     Raises:
         ValueError: the features are malformed, NaN or infinite, or the range or the bins make no histogram.

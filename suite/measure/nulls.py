@@ -5,6 +5,8 @@ Every generator of random numbers is passed in and lives on the CPU, so the draw
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,6 +17,24 @@ from suite.measure._kernels import reorder_channels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+def generator_for(seed: int, *topic: int | str) -> torch.Generator:
+    """A generator on the CPU that is the seed's own for one purpose.
+
+    Draws for one purpose then neither depend on nor repeat those for another, and a control drawn for a block (a seed)
+    differs from block to block as the networks do: a single draw used for all of them would leave its own noise out of
+    every interval.
+
+    Args:
+        seed: of the block, at least 0.
+        topic: what the draws are for, such as a name and a layer.
+
+    Returns:
+        The generator, at its beginning.
+    """
+    text = json.dumps([seed, *topic]).encode()
+    return torch.Generator().manual_seed(int.from_bytes(hashlib.sha256(text).digest()[:8]) >> 2)
 
 
 class MatchedGaussian:
@@ -118,19 +138,3 @@ def one_hot(images: int, tokens: int, channels: int, *, generator: torch.Generat
     """
     live = torch.randint(channels, (images, tokens), generator=generator)
     return torch.nn.functional.one_hot(live, channels).float()
-
-
-def rank_one(images: int, tokens: int, channels: int, *, generator: torch.Generator) -> Tensor:
-    """Multiples of one random Gaussian direction: a single dimension for all tokens of all images.
-
-    Args:
-        images: ``B``.
-        tokens: ``N``.
-        channels: ``C``.
-        generator: on the CPU.
-
-    Returns:
-        ``[B, N, C]`` float32.
-    """
-    direction = torch.randn(channels, generator=generator)
-    return torch.randn(images, tokens, 1, generator=generator) * direction

@@ -1,7 +1,8 @@
 """Are two layers alike? Linear CKA on images, and correlation of channel spectra.
 
 References:
-    Kornblith et al., Similarity of Neural Network Representations Revisited, arXiv 1905.00414, equation 4 (linear CKA).
+    Kornblith et al., Similarity of Neural Network Representations Revisited, arXiv 1905.00414 (linear CKA; its plain
+    estimator grows with the number of channels per image even for independent features, so it is not used).
     Song et al., Feature Selection via Dependence Maximization, JMLR 13 (2012), equation 5 (unbiased HSIC).
 """
 
@@ -16,29 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Vector = NDArray[np.float64]
-
-
-def linear_cka(first: ArrayLike, second: ArrayLike) -> float:
-    """Linear centred kernel alignment of two sets of features of the same images.
-
-    It grows with the number of channels per image even for independent features; see `debiased_cka`.
-
-    Args:
-        first: ``[I, C1]``, one row per image.
-        second: ``[I, C2]``.
-
-    Returns:
-        From 0 to 1: 1 if one is an orthogonal map and a uniform scaling of the other.
-
-    Raises:
-        ValueError: the rows do not pair up, hold NaN, or do not vary.
-
-    References:
-        arXiv 1905.00414, equation 4.
-    """
-    one, two = (_centred(features) for features in _paired(first, second, least=2))
-    cross = float(np.square(_product(one, two)).sum())
-    return cross / (_self_norm(one) * _self_norm(two))
 
 
 def debiased_cka(first: ArrayLike, second: ArrayLike) -> float:
@@ -141,16 +119,6 @@ def _centred(features: Vector) -> Vector:
     if size <= np.finfo(np.float64).eps * np.abs(features).max() * len(features):
         raise ValueError("CKA is undefined for features that are equal for all images: leave this layer out")
     return np.asarray(deviation / size)
-
-
-def _product(one: Vector, two: Vector) -> Vector:
-    """A matrix with the same Frobenius norm as ``one.T @ two``... on the shorter side."""
-    return np.asarray(one.T @ two)
-
-
-def _self_norm(one: Vector) -> float:
-    gram = one.T @ one if one.shape[1] < len(one) else one @ one.T
-    return float(np.linalg.norm(gram))
 
 
 def _hollow_gram(features: ArrayLike) -> Vector:

@@ -3,6 +3,10 @@
 Two samples of one distribution never span the same subspace, so the angle between images says nothing by itself.
 The yardstick is the angle between two random halves of the tokens of ONE image; the halves of different images are
 compared with equally many tokens, so that both overlaps carry the same sampling noise.
+
+Tokens at one position are alike in all images, and this biases the comparison: two halves of one image never share a
+position, random halves of two images share half of theirs. `matched_overlaps` therefore compares images at the
+positions of the yardstick, and can take each position's mean over images out first, which is no rotation either.
 """
 
 from __future__ import annotations
@@ -65,20 +69,6 @@ def top_subspace(values: Tensor, k: int) -> Subspace:
     return Subspace(torch.where(present, directions / length, 0), present.sum(dim=(1, 2)))
 
 
-def principal_cosines(first: Subspace, second: Subspace) -> Tensor:
-    """Cosines of the principal angles between two subspaces of each image.
-
-    Args:
-        first: ``[b, C, k]``.
-        second: ``[b, C, k]``.
-
-    Returns:
-        ``[b, k]`` float64 in [0, 1], descending; zeros stand for absent directions.
-    """
-    cosines: Tensor = torch.linalg.svdvals(first.directions.mT @ second.directions)
-    return cosines.clamp_(max=1)
-
-
 def overlap(first: Subspace, second: Subspace) -> Tensor:
     """Mean squared cosine of the principal angles.
 
@@ -130,8 +120,7 @@ def overlaps(
     Raises:
         ValueError: there are fewer than 2 images.
     """
-    if images < 2:
-        raise ValueError("principal angles between images need at least 2 images: pass more")
+    _require_two(images)
     trip = torch.randperm(images, generator=generator)
     across = torch.empty(images, dtype=torch.float64)
     within = torch.empty(images, dtype=torch.float64)
@@ -151,6 +140,70 @@ def overlaps(
     return across, within
 
 
+def matched_overlaps(
+    fetch: Callable[[Tensor], Tensor],
+    images: int,
+    k: int,
+    generator: torch.Generator,
+    *,
+    origin: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """`overlaps` with both comparisons at the same token positions.
+
+    For every image its tokens are split at random. One half is compared with the other half, and with the tokens that
+    the next image on the round trip has at the positions of that other half.
+
+    Args:
+        fetch: gives the checked features ``[b, N, C]`` of the images whose indices ``[b]`` it is passed.
+        images: number of images, at least 2.
+        k: directions per half, from 1 to ``min(N // 2, C)``.
+        generator: on the CPU.
+        origin: ``[N, C]``, subtracted from every image: the mean over images at each position; None for nothing.
+
+    Returns:
+        (across images, within the image), each ``[images]`` float64 in [0, 1].
+
+    Raises:
+        ValueError: there are fewer than 2 images.
+    """
+    _require_two(images)
+    trip = torch.randperm(images, generator=generator)
+    ahead = trip.roll(-1)
+    across = torch.empty(images, dtype=torch.float64)
+    within = torch.empty(images, dtype=torch.float64)
+    for here, there in zip(torch.split(trip, IMAGES_AT_ONCE), torch.split(ahead, IMAGES_AT_ONCE), strict=True):
+        # the next image of each but the last one is fetched already
+        values = fetch(torch.cat([here, there[-1:]])).double()
+        values = values if origin is None else values - origin
+        one, two, other = _split(values, generator)
+        first = top_subspace(one, k)
+        within[here] = overlap(first, top_subspace(two, k)).cpu()
+        across[here] = overlap(first, top_subspace(other, k)).cpu()
+    return across, within
+
+
+def matched_image_overlaps(
+    features: Tensor, k: int, *, generator: torch.Generator, centred: bool = False
+) -> tuple[Tensor, Tensor]:
+    """`matched_overlaps` of a feature map held in memory.
+
+    Args:
+        features: ``[B, N, C]``, at least 2 images and 2 tokens.
+        k: directions per half.
+        generator: on the CPU; the same seed gives the same halves and pairs.
+        centred: take out the mean over images at every position first.
+
+    Returns:
+        (across images, within the image), each ``[B]`` float64 in [0, 1], on the CPU.
+
+    Raises:
+        ValueError: the features are malformed, or ``k`` exceeds what half of the tokens can span.
+    """
+    values = _spanning(features, k)
+    origin = values.double().mean(dim=0) if centred else None
+    return matched_overlaps(lambda index: values[index.to(values.device)], len(values), k, generator, origin=origin)
+
+
 def image_overlaps(features: Tensor, k: int, *, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """`overlaps` of a feature map held in memory.
 
@@ -165,8 +218,29 @@ def image_overlaps(features: Tensor, k: int, *, generator: torch.Generator) -> t
     Raises:
         ValueError: the features are malformed, or ``k`` exceeds what half of the tokens can span.
     """
+    values = _spanning(features, k)
+    return overlaps(lambda index: values[index.to(values.device)], len(values), k, generator)
+
+
+def _spanning(features: Tensor, k: int) -> Tensor:
+    """Checked features whose halves can span so many directions."""
     values = as_features(features)
     most = min(values.shape[1] // 2, values.shape[2])
     if not 1 <= k <= most:
         raise ValueError(f"k must lie between 1 and {most} (half the tokens, at most all channels), not {k}")
-    return overlaps(lambda index: values[index.to(values.device)], len(values), k, generator)
+    return values
+
+
+def _require_two(images: int) -> None:
+    if images < len(("one", "another")):
+        raise ValueError("principal angles between images need at least 2 images: pass more")
+
+
+def _split(values: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """Two halves of every image but the last one, and the second half's positions in the image after it."""
+    tokens = values.shape[1]
+    half = tokens // 2
+    orders = torch.stack([torch.randperm(tokens, generator=generator) for _ in values[1:]]).to(values.device)
+    row = torch.arange(len(orders), device=values.device)[:, None]
+    first, second = orders[:, :half], orders[:, half : 2 * half]
+    return values[row, first], values[row, second], values[row + 1, second]

@@ -22,6 +22,12 @@ def gaussian(seed, shape, *, dtype=torch.float64, offset=0.0):
     return (values / channels**0.5 + offset).to(dtype)
 
 
+def rank_one(images, tokens, channels, *, generator):
+    """Multiples of one random Gaussian direction: a single dimension for all tokens of all images."""
+    direction = torch.randn(channels, generator=generator)
+    return torch.randn(images, tokens, 1, generator=generator) * direction
+
+
 def rotation(seed, size):
     matrix = torch.randn(size, size, generator=seeded(seed), dtype=torch.float64)
     return torch.linalg.qr(matrix)[0]

@@ -7,10 +7,17 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from made_features import dtypes, gaussian, precision, relative_error, seeded, seeds, shapes
+from made_features import dtypes, gaussian, precision, rank_one, relative_error, seeded, seeds, shapes
 
-from suite.measure.energy_pattern import PERCENTS, energy_pattern, sorted_energy_pattern
-from suite.measure.nulls import one_hot, permutation, permute_channels, rank_one, white
+from suite.measure.energy_pattern import (
+    PERCENTS,
+    bins_needed,
+    breadth,
+    energy_pattern,
+    sorted_energy_pattern,
+    white_sorted_pattern,
+)
+from suite.measure.nulls import one_hot, permutation, permute_channels, white
 from suite.measure.spectrum import channel_spectrum
 
 WANTED = np.array(PERCENTS) / 100
@@ -137,3 +144,41 @@ def test_all_zero_tokens_are_counted_and_left_out():
 def test_a_single_channel_has_no_pattern():
     with pytest.raises(ValueError, match="at least 2 channels"):
         sorted_energy_pattern(torch.ones(1, 3, 1))
+
+
+@given(st.integers(3, 400), seeds)
+def test_white_noise_is_as_broad_as_itself_and_one_direction_is_narrow(channels, seed):
+    one, two = (white_sorted_pattern(channels, generator=seeded(seed + n), tokens=2000).curve for n in range(2))
+    assert breadth(one, two) == pytest.approx(1, abs=0.1)
+    assert breadth(one, one) == pytest.approx(1)
+    spike = torch.ones(channels)  # all power in the first bin
+    assert (breadth(spike, one) <= 1).all()
+    if channels >= 16:
+        assert (breadth(spike, one) < 0.7).all()
+
+
+def test_white_noise_needs_what_exponential_powers_need():
+    """Of M pairs of bins with exponential power the strongest k hold k / M (1 + 1 / (k + 1) + ... + 1 / M)."""
+    channels = 2048
+    curve = white_sorted_pattern(channels, generator=seeded(0), tokens=500).curve.numpy()
+    pairs = channels // 2
+    k = np.arange(1, pairs + 1)
+    harmonic = np.cumsum(1 / k)
+    expected = k / pairs * (1 + harmonic[-1] - harmonic)
+    assert curve[1::2] == pytest.approx(expected, abs=2e-3)
+
+
+@given(st.lists(st.floats(0.01, 1), min_size=2, max_size=30))
+def test_bins_are_read_between_whole_ones(power):
+    curve = np.cumsum(sorted(power, reverse=True)) / sum(power)
+    needed = bins_needed(curve)
+    whole = (np.searchsorted(curve, WANTED - 1e-12) + 1) / len(curve)
+    assert (needed <= whole + 1e-9).all()
+    assert (needed >= whole - 1 / len(curve) - 1e-9).all()
+    flat = np.linspace(0, 1, len(curve) + 1)[1:]
+    assert bins_needed(flat) == pytest.approx(WANTED)
+
+
+def test_only_equal_widths_compare():
+    with pytest.raises(ValueError, match="same width"):
+        breadth(np.ones(4), np.ones(5))

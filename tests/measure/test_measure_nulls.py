@@ -5,7 +5,7 @@ import pytest
 import torch
 from made_features import gaussian, relative_error, seeded
 
-from suite.measure.nulls import MatchedGaussian, one_hot, permutation, permute_channels, rank_one, white
+from suite.measure.nulls import MatchedGaussian, generator_for, one_hot, permutation, permute_channels, white
 from suite.measure.rank import per_image_dims
 from suite.measure.shared_basis import shared_basis, shared_dims
 
@@ -54,7 +54,13 @@ def test_generators_make_what_they_are_named_after():
     assert torch.equal(single.sum(dim=2), torch.ones(3, 50))
     assert set(single.unique().tolist()) == {0, 1}
     assert single.sum(dim=(0, 1)).min() > 0
-    assert torch.linalg.matrix_rank(rank_one(4, 6, 9, generator=seeded(5)).flatten(0, 1)) == 1
     noise = white(4, 100, 50, generator=seeded(6))
     assert float(noise.mean()) == pytest.approx(0, abs=5 / 20000**0.5)
     assert float(noise.std()) == pytest.approx(1, abs=5 / 40000**0.5)
+
+
+def test_every_seed_and_topic_has_draws_of_its_own():
+    topics = [(seed, *topic) for seed in range(3) for topic in ((), ("null",), ("null", 0), ("null", 1), ("angles", 0))]
+    draws = [torch.rand(4, generator=generator_for(*topic)).tolist() for topic in topics]
+    assert len({tuple(draw) for draw in draws}) == len(topics)
+    assert torch.equal(torch.rand(4, generator=generator_for(2, "a")), torch.rand(4, generator=generator_for(2, "a")))

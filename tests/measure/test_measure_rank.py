@@ -5,10 +5,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from made_features import dtypes, gaussian, relative_error, rotation, seeded, seeds, shapes
+from made_features import dtypes, gaussian, rank_one, relative_error, rotation, seeded, seeds, shapes
 from sklearn.decomposition import PCA
 
-from suite.measure.nulls import rank_one, white
+from suite.measure.nulls import white
 from suite.measure.rank import (
     SHARES,
     dims_for,

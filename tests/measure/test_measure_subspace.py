@@ -11,21 +11,19 @@ from hypothesis import strategies as st
 from made_features import dtypes, gaussian, relative_error, rotation, seeded, seeds
 
 from suite.measure.nulls import MatchedGaussian, white
-from suite.measure.subspace import halves, image_overlaps, overlap, principal_cosines, top_subspace
+from suite.measure.subspace import halves, image_overlaps, matched_image_overlaps, overlap, top_subspace
 
 sizes = st.tuples(st.integers(1, 3), st.integers(4, 14), st.integers(4, 14))
 
 
 @given(seeds, sizes, st.integers(1, 4), dtypes)
-def test_cosines_equal_those_of_scipy(seed, shape, k, dtype):
+def test_overlap_is_the_mean_squared_cosine_of_scipys_angles(seed, shape, k, dtype):
     one, two = gaussian(seed, shape, dtype=dtype), gaussian(seed + 1, shape, dtype=dtype)
-    cosines = principal_cosines(top_subspace(one, k), top_subspace(two, k)).numpy()
+    found = overlap(top_subspace(one, k), top_subspace(two, k)).numpy()
     for image in range(shape[0]):
         spans = [np.linalg.svd(f[image].double().numpy())[2][:k].T for f in (one, two)]
-        expected = np.cos(scipy.linalg.subspace_angles(*spans))
-        assert np.sort(cosines[image]) == pytest.approx(np.sort(expected), abs=1e-6)
-    squares = np.square(cosines).mean(axis=1)
-    assert overlap(top_subspace(one, k), top_subspace(two, k)).numpy() == pytest.approx(squares)
+        cosines = np.cos(scipy.linalg.subspace_angles(*spans))
+        assert found[image] == pytest.approx(np.square(cosines).mean(), abs=1e-6)
 
 
 @given(seeds, sizes, st.integers(1, 4))
@@ -97,6 +95,46 @@ def test_every_image_is_compared_once_with_another_one():
     assert pair.numpy() == pytest.approx(1)
 
 
+def positioned(images, tokens, channels, share, *, seed=0):
+    """Tokens of which a share of the energy is one mean per position, the rest white: nothing rotates."""
+    means = white(1, tokens, channels, generator=seeded(seed)) * share**0.5
+    return means + white(images, tokens, channels, generator=seeded(seed + 1)) * (1 - share) ** 0.5
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6])
+def test_position_means_are_no_rotation_where_positions_match(share):
+    """Unmatched, halves of two images share positions and the halves of one do not: rotation comes out below 0."""
+    features = positioned(80, 16, 24, share)
+    across, within = image_overlaps(features, 4, generator=seeded(2))
+    assert float((within - across).mean()) < -0.02
+    for centred in (False, True):
+        across, within = matched_image_overlaps(features, 4, generator=seeded(2), centred=centred)
+        difference = (within - across).numpy()
+        assert abs(difference.mean()) < 5 * difference.std() / math.sqrt(80)
+
+
+def test_directions_of_ones_own_show_beside_position_means():
+    means = positioned(60, 16, 24, 0.6)
+    spans = white(60, 3, 24, generator=seeded(7))
+    features = means + white(60, 16, 3, generator=seeded(8)) @ spans
+    across, within = matched_image_overlaps(features, 3, generator=seeded(9), centred=True)
+    assert float((within - across).mean()) > 0.3
+
+
+@given(seeds, st.integers(2, 20))
+def test_matched_halves_meet_every_image_once_at_the_other_halfs_positions(seed, images):
+    """Token p of image i is a direction of its own: only tokens of one position can overlap."""
+    tokens = 6
+    features = torch.eye(tokens).expand(images, tokens, tokens).contiguous()
+    across, within = matched_image_overlaps(features, 3, generator=seeded(seed))
+    assert within.numpy() == pytest.approx(0, abs=1e-12)
+    assert across.numpy() == pytest.approx(0, abs=1e-12)
+    alike = torch.eye(images)[:, None, :].expand(images, tokens, images).contiguous()
+    across, within = matched_image_overlaps(alike, 1, generator=seeded(seed))
+    assert within.numpy() == pytest.approx(1)
+    assert across.numpy() == pytest.approx(0, abs=1e-12)
+
+
 def test_equal_seeds_give_equal_overlaps():
     features = white(11, 12, 16, generator=seeded(0))
     one, two, other = (image_overlaps(features, 3, generator=seeded(seed)) for seed in (1, 1, 2))
@@ -108,6 +146,7 @@ def test_equal_seeds_give_equal_overlaps():
 @pytest.mark.parametrize(
     ("images", "k", "says"), [(1, 2, "at least 2 images"), (3, 0, "between 1 and 4"), (3, 5, "between 1 and 4")]
 )
-def test_senseless_requests_are_refused(images, k, says):
+@pytest.mark.parametrize("measure", [image_overlaps, matched_image_overlaps])
+def test_senseless_requests_are_refused(measure, images, k, says):
     with pytest.raises(ValueError, match=says):
-        image_overlaps(white(images, 8, 16, generator=seeded(0)), k, generator=seeded(0))
+        measure(white(images, 8, 16, generator=seeded(0)), k, generator=seeded(0))
