@@ -46,10 +46,14 @@ FOLDER = "features"
 class LayerStream:
     """Accumulates the measurements of a network's layers; use it as a context manager.
 
-    >>> with LayerStream(generator=generator, spill=folder) as stream:
-    ...     for batch in batches:
-    ...         stream.update(features_of(batch))
-    ...     arrays = stream.finish()
+    >>> from tempfile import TemporaryDirectory
+    >>> layers = [torch.ones(2, 4, 8), 3 * torch.ones(2, 4, 8)]
+    >>> with TemporaryDirectory() as folder:
+    ...     with LayerStream(generator=torch.Generator(), spill=Path(folder)) as stream:
+    ...         stream.update(layers)
+    ...         arrays = stream.finish()
+    >>> arrays["magnitude"].tolist()
+    [[1.0, 1.0], [3.0, 3.0]]
     """
 
     def __init__(
