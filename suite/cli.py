@@ -387,6 +387,11 @@ def _judge(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
+    if options.profile is not None:
+        from suite.profile import resolved  # noqa: PLC0415
+
+        print(resolved(options.profile), end="")
+        return OK
     from suite.show.terminal import print_claims  # noqa: PLC0415
 
     print_claims(_selected(options), _console())

@@ -173,7 +173,10 @@ def _parser() -> _Parser:
     some.add_argument("--again", action="store_true", help="compute them even if they are done")
     _threaded(some)
     command("judge", "judge existing evidence; compute nothing", session, lent, shown)
-    command("list", "print the claims and their criteria", _chosen())
+    listing = command("list", "print the claims and their criteria, or a profile", _chosen())
+    listing.add_argument(
+        "--profile", metavar="NAME", help="print this profile instead, with all that it takes over from others"
+    )
     command("status", "print what is computed, missing, failed or damaged, and why", session, lent)
     command("record", "add what was measured to the log of recorded values", session)
 

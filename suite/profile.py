@@ -5,18 +5,29 @@ from __future__ import annotations
 import shlex
 import tomllib
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from suite import sections as records
 from suite.deviation import Deviation
 from suite.errors import SuiteError, Unavailable
+from suite.inheritance import differences, merged, toml, without
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FOLDER = Path(__file__).parent / "profiles"
-SCOPES = ("published", "proxy", "smoke")
-SAMPLINGS = ("seeds", "images")
+SCOPES = PUBLISHED, PROXY, SMOKE = ("published", "proxy", "smoke")
+PRINTED = ("full", "frozen")  # what a file extends whose evidence is to be published
+EXTENDS, REMOVE, DEVIATIONS = "extends", "remove", "deviations"
+HEAD = ("scope", "seeds", "summary", "sampling", DEVIATIONS)
+ORDER = (
+    *("scope", "seeds", "sampling", "summary", "unavailable", "compute", "machine", "data", "measure", "networks"),
+    *("recipes", "distill", DEVIATIONS),
+)
+MOST_SEEDS = records.MOST_SEEDS
+IMAGES = "images"  # sampling: what is drawn at random
 
 
 class Table(dict[str, Any]):
@@ -74,6 +85,14 @@ class Profile:
     modified: tuple[str, ...] = ()
     given: tuple[str, ...] = ()
 
+    @cached_property
+    def settings(self) -> records.Sections:
+        """Networks and sections as typed records; raises SuiteError where they hold what they cannot."""
+        try:
+            return records.sections({"networks": dict(self.networks), **self.sections})
+        except ValueError as error:
+            raise SuiteError(f"profile {self.name}: {error}") from None
+
     @property
     def full(self) -> bool:
         """Whether students are trained as printed, on images on disk."""
@@ -102,6 +121,10 @@ class Profile:
         """The same profile with seeds 0 ... count-1."""
         if count < 1:
             raise SuiteError(f"--seeds {count}: give at least 1")
+        if count > MOST_SEEDS:
+            raise SuiteError(f"--seeds {count}: give at most {MOST_SEEDS:,}")
+        if self.sampling == IMAGES and count > 1:
+            raise SuiteError(f"--seeds {count}: profile {self.name} measures fixed networks once; images are drawn")
         if count == len(self.seeds):
             return self
         changed = f"{count} seed" if count == 1 else f"{count} seeds"
@@ -140,47 +163,42 @@ def load(
 ) -> Profile:
     """Read a profile by name, or from a file if the name ends in ``.toml``.
 
-    A user's own file of a name that comes with the suite is not the registered profile, and marked as modified.
+    A user's own file of a name that comes with the suite is not the registered profile, and marked as modified. Only
+    profiles that come with the suite are published by their own word: a user's file that says so is held against the
+    one that it extends, and whatever differs and can matter is stated as a deviation and makes it a proxy.
 
     Raises:
         SuiteError: there is no such profile, or its file is not right; the message says what is.
     """
     path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
-    data = _read(path, name)
-    for key in ("scope", "seeds", "summary"):
-        if key not in data:
-            raise SuiteError(f"{path} lacks the key {key!r}: every profile states scope, seeds and summary")
-    scope, seeds, summary = data.pop("scope"), data.pop("seeds"), data.pop("summary")
-    if scope not in SCOPES:
-        raise SuiteError(f"{path}: scope {scope!r} is none of {', '.join(SCOPES)}")
-    if type(seeds) is not int or seeds < 1:  # True is an int, too
-        raise SuiteError(f"{path}: seeds = {seeds!r} must be a whole number of at least 1")
-    sampling = data.pop("sampling", SAMPLINGS[0])
-    if sampling not in SAMPLINGS:
-        raise SuiteError(f"{path}: sampling {sampling!r} is none of {', '.join(SAMPLINGS)}")
-    deviations = _deviations(data.pop("deviations", []), path)
-    for key, value in data.items():
-        if not isinstance(value, dict):
-            raise SuiteError(f"{path}: {key} = {value!r} stands outside any section: move or delete it")
-    for role, network in data.get("networks", {}).items():
-        if not isinstance(network, dict):
-            raise SuiteError(f"{path}: networks.{role} = {network!r} must be a section [networks.{role}]")
-    tables = Table(path.name, data)
-    own = path.stem in names() and path.resolve().parent != FOLDER.resolve()
+    tables, published = _resolved(path, name)
+    file = _checked(path, tables)
+    deviations = tuple(Deviation(entry.what, entry.paper, entry.ours, entry.small) for entry in file.deviations)
+    scope: str = file.scope
+    modified: tuple[str, ...] = ()
+    if path.stem in names() and not _registered(path):
+        modified = (f"read from {path}",)
+    if scope == PUBLISHED and not _registered(path):
+        others = _departures(published, tables)
+        if others:
+            scope = PROXY
+            deviations = (*deviations, *others)
+            modified = (*modified, *(f"other {deviation.what}" for deviation in others))
+    own = Table(path.name, {name: value for name, value in tables.items() if name not in HEAD})
     return Profile(
         name=path.stem,
         scope=scope,
-        summary=str(summary),
-        seeds=tuple(range(seeds)),
-        sampling=sampling,
+        summary=file.summary,
+        seeds=tuple(range(file.seeds)),
+        sampling=file.sampling,
         device=device,
-        networks=tables.pop("networks", {}),
-        sections=tables,
+        networks=own.pop("networks", {}),
+        sections=own,
         deviations=deviations,
         released=released,
         images=images,
         weights=weights or {},
-        modified=(f"read from {path}",) if own else (),
+        modified=modified,
         given=(
             *("--profile", name),
             *(part for folder in released for part in ("--released", str(folder))),
@@ -188,6 +206,77 @@ def load(
             *(part for role, file in (weights or {}).items() for part in ("--weights", f"{role}={file}")),
         ),
     )
+
+
+def resolved(name: str) -> str:
+    """The text of a profile's file with everything that it takes over from others.
+
+    Raises:
+        SuiteError: there is no such profile, or its file is not right.
+    """
+    path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
+    tables, _ = _resolved(path, name)
+    _checked(path, tables)
+    return toml({key: tables[key] for key in sorted(tables, key=ORDER.index)})
+
+
+def _registered(path: Path) -> bool:
+    return path.resolve().parent == FOLDER.resolve()
+
+
+def _checked(path: Path, tables: Mapping[str, Any]) -> records.File:
+    try:
+        return records.read(dict(tables))
+    except ValueError as error:
+        raise SuiteError(f"{path}: {error}") from None
+
+
+def _resolved(path: Path, name: str, children: tuple[Path, ...] = ()) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """A file's tables with those of what it extends, and those of the nearest published profile of the suite's."""
+    own = _read(path, name)
+    if path.resolve() in children:
+        raise SuiteError(f"{path} extends itself, through {', '.join(child.name for child in children)}")
+    parent, removed = own.pop(EXTENDS, None), own.pop(REMOVE, [])
+    if not isinstance(removed, list) or not all(isinstance(key, str) for key in removed):
+        raise SuiteError(f"{path}: {REMOVE} = {removed!r} must be a list of keys")
+    tables: dict[str, Any] = {}
+    published = None
+    if parent is not None:
+        if not isinstance(parent, str):
+            raise SuiteError(f"{path}: {EXTENDS} = {parent!r} must be a profile's name or a .toml file")
+        place = path.parent / parent if parent.endswith(".toml") else FOLDER / f"{parent}.toml"
+        tables, published = _resolved(place, parent, (*children, path.resolve()))
+    try:
+        for key in removed:
+            tables = without(tables, key)
+        tables = merged(tables, _by_what(own))
+    except ValueError as error:
+        raise SuiteError(f"{path}: {error}") from None
+    if _registered(path) and tables.get("scope") == PUBLISHED:
+        published = tables
+    if not children:
+        tables = _as_list(tables)
+    return tables, published
+
+
+def _departures(published: Mapping[str, Any] | None, tables: Mapping[str, Any]) -> tuple[Deviation, ...]:
+    if published is None:
+        return (Deviation("profile", "as printed", f'of its own make: it has no extends = "{" or ".join(PRINTED)}"'),)
+    return tuple(Deviation(*found) for found in differences(published, tables))
+
+
+def _by_what(tables: Mapping[str, Any]) -> dict[str, Any]:
+    """The same tables with deviations by what they are about, so that they can be merged and removed like others."""
+    entries = tables.get(DEVIATIONS)
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) and "what" in entry for entry in entries):
+        return dict(tables)  # said what is wrong with it when it is checked
+    return {**tables, DEVIATIONS: {str(entry["what"]): entry for entry in entries}}
+
+
+def _as_list(tables: Mapping[str, Any]) -> dict[str, Any]:
+    entries = tables.get(DEVIATIONS)
+    named = isinstance(entries, dict) and all(isinstance(entry, dict) for entry in entries.values())
+    return {**tables, DEVIATIONS: list(entries.values())} if named else dict(tables)  # type: ignore[union-attr]
 
 
 def _read(path: Path, name: str) -> dict[str, Any]:
@@ -200,10 +289,3 @@ def _read(path: Path, name: str) -> dict[str, Any]:
         ) from None
     except (tomllib.TOMLDecodeError, OSError, UnicodeDecodeError) as error:
         raise SuiteError(f"{path} is not a profile: {error}") from None
-
-
-def _deviations(entries: Any, path: Path) -> tuple[Deviation, ...]:
-    try:
-        return tuple(Deviation(**entry) for entry in entries)
-    except TypeError as error:
-        raise SuiteError(f"{path}: each of [[deviations]] states what, paper and ours ({error})") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,7 +44,7 @@ def others(profile):
 def test_other_images_make_a_proxy(tmp_path, validation):
     ours = str(class_folders(tmp_path / "ours", each=2, side=8))
     stated = others(profiles.load(FIRST_CLASS, images=ours))
-    assert stated == {"images": f"2 images of 1 classes from {ours}"}
+    assert stated == {"images": f"2 images of 1 class from {ours}"}
     assert set(others(profiles.load("frozen", images=validation))) == {"images"}, "one class of 1,000"
 
 
@@ -54,27 +53,82 @@ def test_resized_copies_under_imagenets_names_make_a_proxy(tmp_path):
     assert set(others(profiles.load(FIRST_CLASS, images=copies))) == {"images"}
 
 
-def test_other_ways_of_measuring_make_a_proxy(validation):
-    profile = profiles.load(FIRST_CLASS, images=validation)
-    one_by_one = {**profile.sections, "measure": {**profile.section("measure"), "batch": 1}}
-    assert others(replace(profile, sections=one_by_one)) == {"measure": "batch = 1"}
-    elsewhere = {**profile.sections, "data": {**profile.section("data"), "transform": "model"}}
-    assert set(others(replace(profile, sections=elsewhere))) == {"data"}
-    flat = {**profile.networks, "cait": {**profile.network("cait"), "untrained": {"init_values": 1e-5}}}
-    assert set(others(replace(profile, networks=flat))) == {"networks"}, "a control of another make"
-    loaders = {**profile.sections, "measure": {**profile.section("measure"), "loaders": 3}}
-    assert as_measured(replace(profile, sections=loaders)).scope == "published"
+@pytest.fixture
+def mine(tmp_path):
+    """A file of one's own that says what it says."""
+
+    def mine(text):
+        path = tmp_path / "mine.toml"
+        path.write_text(text)
+        return profiles.load(str(path))
+
+    return mine
 
 
-def test_small_networks_are_a_proxy_whatever_their_profile_says():
-    desk = replace(profiles.load("desk"), scope="published")
-    assert set(others(desk)) == {"data"}
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "seeds = 1\nsummary = 'mine'\nscope = 'published'",
+        "[measure]\nloaders = 3",
+        "[networks.cait]\ncost = 3\nfused = false",
+        "remove = ['networks.resnet']",
+        "[compute]\nnodes = 2\n[machine]\nmemory_gib = 40",
+        "[[deviations]]\nwhat = 'place'\npaper = 'there'\nours = 'here'",
+    ],
+)
+def test_what_cannot_matter_leaves_a_profile_published(mine, text):
+    profile = mine(f"extends = 'frozen'\n{text}")
+    assert (profile.scope, profile.modified) == ("published", ())
+    assert as_measured(profile) is profile
 
 
-def test_fewer_images_make_a_proxy(validation):
-    profile = profiles.load(FIRST_CLASS, images=validation)
-    fewer = replace(profile, sections={**profile.sections, "data": {**profile.section("data"), "limit": 32}})
-    assert set(others(fewer)) == {"images"}
+@pytest.mark.parametrize(
+    ("text", "stated"),
+    [
+        ("extends = 'frozen'\n[measure]\nbatch = 1", [("measure.batch", "32", "1")]),
+        ("extends = 'frozen'\n[data]\nlimit = 32", [("data.limit", "not stated", "32")]),
+        ("extends = 'frozen'\n[data]\ntransform = 'x'", [("data.transform", '"model"', '"x"')]),
+        (
+            "extends = 'frozen'\n[networks.cait.untrained]\ninit_values = 1e-5",
+            [("networks.cait.untrained.init_values", "1.0", "1e-05")],
+        ),
+        (
+            "extends = 'frozen'\n[networks.cait]\noverrides = { depth = 4 }",
+            [("networks.cait.overrides", "not stated", "{ depth = 4 }")],
+        ),
+        (
+            "extends = 'frozen'\n[networks.mine]\ntimm = 'vit'",
+            [("networks.mine", "not stated", '{ timm = "vit" }')],
+        ),
+        ("extends = 'full'\n[distill.recipe]\nbatch = 1024", [("distill.recipe.batch", "2048", "1024")]),
+        (
+            "extends = 'full'\nremove = ['distill.augmentation.re_prob']",
+            [("distill.augmentation.re_prob", "0.25", "not stated")],
+        ),
+        (
+            "scope = 'published'\nseeds = 1\nsummary = 'mine'",
+            [("profile", "as printed", 'of its own make: it has no extends = "full or frozen"')],
+        ),
+        (
+            "extends = 'desk'\nscope = 'published'",
+            [("profile", "as printed", 'of its own make: it has no extends = "full or frozen"')],
+        ),
+    ],
+)
+def test_what_a_file_changes_of_a_published_profile_is_its_list_of_deviations(mine, text, stated):
+    profile = mine(text)
+    assert profile.scope == "proxy"
+    found = [(one.what, one.paper, one.ours) for one in profile.deviations]
+    assert found[-len(stated) :] == stated
+    assert profile.modified == tuple(f"other {what}" for what, _, _ in stated)
+
+
+def test_a_file_that_extends_another_file_is_held_against_the_suites_profile(mine, tmp_path):
+    (tmp_path / "first.toml").write_text("extends = 'full-deit-small'\n[distill.recipe]\nclip = 1.0\n")
+    profile = mine("extends = 'first.toml'\n[distill.recipe]\nrepeats = 1\n")
+    assert {one.what for one in profile.deviations} >= {"distill.recipe.clip", "distill.recipe.repeats"}
+    assert "distill.recipe.batch" not in {one.what for one in profile.deviations}
 
 
 def test_weights_of_a_file_make_a_proxy(validation):
@@ -82,18 +136,6 @@ def test_weights_of_a_file_make_a_proxy(validation):
     assert others(profiles.load(FIRST_CLASS, images=validation, weights=weights)) == {
         "weights": "files, which may hold anything: cait from S24_224.pth"
     }
-
-
-def test_other_networks_make_a_proxy(validation):
-    profile = profiles.load(FIRST_CLASS, images=validation)
-    for role, change in (
-        ("cait", {"overrides": {"depth": 4}}),
-        ("swin", {"timm": "swin_base_patch4_window7_224.ms_in1k"}),
-    ):
-        networks = {**profile.networks, role: {**profile.network(role), **change}}
-        assert others(replace(profile, networks=networks)) == {"networks": f"of their own make: {role}"}
-    more = {**profile.networks, "mine": {"timm": "vit_tiny_patch16_224.augreg_in21k_ft_in1k", "pretrained": True}}
-    assert others(replace(profile, networks=more)) == {"networks": "of their own make: mine"}
 
 
 def test_weights_need_a_network_by_role_or_timms_name():
