@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from claims._released_runs import ACCURACY, MAE_RUNS, PRINTED_RUNS, Run, log_of
+from claims._released_runs import ACCURACY, MAE_RUNS, PRINTED_RUNS, Run
 from suite.claim import Released
 from suite.evidence.released import evaluation_images, off_grid
 from suite.judge import Observed, Sampling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from suite.evidence.released import TrainingLog
 
@@ -44,40 +43,39 @@ def table_against(accuracy: Callable[[TrainingLog], tuple[float, str]], *, shift
     """Largest distance of a printed accuracy from what its log (or the log ``shift`` rows on) says."""
     runs = PRINTED_RUNS[shift:] + PRINTED_RUNS[:shift]
 
-    def value(*paths: Path) -> Observed:
+    def value(*logs: TrainingLog) -> Observed:
         far, words = [], []
-        for row, run, path in zip(PRINTED_RUNS, runs, paths, strict=True):
-            found, where = accuracy(run.read(path))
+        for row, run, log in zip(PRINTED_RUNS, runs, logs, strict=True):
+            found, where = accuracy(run.whole(log))
             far.append(abs(found - (row.printed or 0.0)))
             words.append(f"{row.title} {row.printed:.2f}: {where}")
         return exact(max(far), "; ".join(words))
 
-    return Released(tuple(run.file for run in runs), value)
+    return Released(tuple(run.original for run in runs), value)
 
 
 def epochs_out_of_place(drop: int | None = None) -> Released:
     """Epochs of all logs that are not where they belong; ``drop`` first cuts that line out of every log."""
 
-    def value(*paths: Path) -> Observed:
+    def value(*logs: TrainingLog) -> Observed:
         wrong, words = 0, []
-        for run, path in zip(ALL_RUNS, paths, strict=True):
-            log = log_of(path)
+        for run, log in zip(ALL_RUNS, logs, strict=True):
             epochs = log.epochs if drop is None else np.delete(log.epochs, drop)
             both = min(len(epochs), run.epochs)
             wrong += int((epochs[:both] != np.arange(both)).sum()) + abs(len(epochs) - run.epochs)
             words.append(f"{log.file}: {len(epochs)} lines")
         return exact(wrong, "; ".join(words))
 
-    return Released(tuple(run.file for run in ALL_RUNS), value)
+    return Released(tuple(run.original for run in ALL_RUNS), value)
 
 
 def loss_gap(*, features: bool) -> Released:
     """Largest distance of a total loss from the sum of its terms, with or without the feature term."""
 
-    def value(*paths: Path) -> Observed:
+    def value(*logs: TrainingLog) -> Observed:
         worst, where = -1.0, ""
-        for run, path in zip(ALL_RUNS, paths, strict=True):
-            log = run.read(path)
+        for run, each in zip(ALL_RUNS, logs, strict=True):
+            log = run.whole(each)
             terms = [log.column(name) for name in TERMS if name in log.columns and (features or name != TERMS[1])]
             far = np.abs(log.column(TOTAL) - np.sum(terms, axis=0))
             if far.max() > worst:
@@ -85,37 +83,37 @@ def loss_gap(*, features: bool) -> Released:
                 where = f"largest at {log.figure(TOTAL, int(np.argmax(far)))}"
         return exact(worst, where)
 
-    return Released(tuple(run.file for run in ALL_RUNS), value)
+    return Released(tuple(run.original for run in ALL_RUNS), value)
 
 
 def off_grid_of(runs: tuple[Run, ...], images: int) -> Released:
     """Largest distance of an accuracy from a whole number of correct images."""
 
-    def value(*paths: Path) -> Observed:
-        logs = [run.read(path) for run, path in zip(runs, paths, strict=True)]
-        far = max(float(off_grid(log.column(ACCURACY), images).max()) for log in logs)
-        sizes = [f"{log.file}: {evaluation_images(log.column(ACCURACY)):,} images" for log in logs]
+    def value(*logs: TrainingLog) -> Observed:
+        whole = [run.whole(log) for run, log in zip(runs, logs, strict=True)]
+        far = max(float(off_grid(log.column(ACCURACY), images).max()) for log in whole)
+        sizes = [f"{log.file}: {evaluation_images(log.column(ACCURACY)):,} images" for log in whole]
         return exact(far, "; ".join(sizes))
 
-    return Released(tuple(run.file for run in runs), value)
+    return Released(tuple(run.original for run in runs), value)
 
 
 def agreement_short_of_rate(*pairs: tuple[Run, Run]) -> Released:
     """Epochs from the start in which two runs share the learning rate but not everything they both log."""
 
-    def value(*paths: Path) -> Observed:
+    def value(*logs: TrainingLog) -> Observed:
         short, words = 0, []
         for number, pair in enumerate(pairs):
-            logs = [run.read(path) for run, path in zip(pair, paths[2 * number :], strict=False)]
-            shared = [name for name in logs[0].columns if name in logs[1].columns]
-            rate, everything = _equal_from_start(logs, [RATE]), _equal_from_start(logs, shared)
+            two = [run.whole(log) for run, log in zip(pair, logs[2 * number :], strict=False)]
+            shared = [name for name in two[0].columns if name in two[1].columns]
+            rate, everything = _equal_from_start(two, [RATE]), _equal_from_start(two, shared)
             short = max(short, rate - everything)
             words.append(
-                f"{logs[0].file} and {logs[1].file}: {rate} first lines with equal {RATE}, {everything} equal in all"
+                f"{two[0].file} and {two[1].file}: {rate} first lines with equal {RATE}, {everything} equal in all"
             )
         return exact(short, "; ".join(words))
 
-    return Released(tuple(run.file for pair in pairs for run in pair), value)
+    return Released(tuple(run.original for pair in pairs for run in pair), value)
 
 
 def _equal_from_start(logs: list[TrainingLog], names: list[str]) -> int:

@@ -18,7 +18,7 @@ from suite.evidence.released import binomial_error, evaluation_images, paired_er
 from suite.judge import Observed, Region, Sampling
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from suite.evidence.released import Original, TrainingLog
 
 # Assumed, as no per-image result is released: how strongly right answers of two runs correlate over images.
 # At 77 % accuracy it means that on 14 % of the images exactly one of the two is right.
@@ -57,13 +57,13 @@ class Pair:
     reference_epochs: range | None = None
 
     @property
-    def files(self) -> tuple[str, str]:
+    def originals(self) -> tuple[Original[TrainingLog], Original[TrainingLog]]:
         """The two logs."""
-        return self.run.file, self.reference.file
+        return self.run.original, self.reference.original
 
-    def difference(self, run: Path, reference: Path) -> Difference:
+    def difference(self, run: TrainingLog, reference: TrainingLog) -> Difference:
         """What the two logs say."""
-        logs = self.run.read(run), self.reference.read(reference)
+        logs = self.run.whole(run), self.reference.whole(reference)
         epochs = self.epochs or self.run.last_ten
         spans = epochs, self.reference_epochs or epochs
         up, down = (float(log.at(ACCURACY, span).mean()) for log, span in zip(logs, spans, strict=True))
@@ -89,14 +89,14 @@ class Difference:
 def gap(run: Run, reference: Run, epochs: range | None = None) -> Released:
     """How far a run lies above a reference: over their last ten epochs unless others are given."""
     pair = Pair(run, reference, epochs)
-    return Released(pair.files, lambda *paths: _observed(pair.difference(*paths)))
+    return Released(pair.originals, lambda *logs: _observed(pair.difference(*logs)))
 
 
 def growth(later: Pair, earlier: Pair) -> Released:
     """How much one gap exceeds another, in points."""
 
-    def value(*paths: Path) -> Observed:
-        up, down = later.difference(*paths[:2]), earlier.difference(*paths[2:])
+    def value(*logs: TrainingLog) -> Observed:
+        up, down = later.difference(*logs[:2]), earlier.difference(*logs[2:])
         return _observed(
             Difference(
                 value=up.value - down.value,
@@ -106,7 +106,7 @@ def growth(later: Pair, earlier: Pair) -> Released:
             )
         )
 
-    return Released((*later.files, *earlier.files), value)
+    return Released((*later.originals, *earlier.originals), value)
 
 
 def itself(run: Run) -> Control:
@@ -116,7 +116,7 @@ def itself(run: Run) -> Control:
     return Control(
         "itself",
         f"{run.title} against itself, the even less the odd ones of its last twenty epochs",
-        Released(pair.files, lambda *paths: _observed(pair.difference(*paths))),
+        Released(pair.originals, lambda *logs: _observed(pair.difference(*logs))),
     )
 
 
@@ -154,14 +154,14 @@ def repeated_gap(run: Run, reference: Run, again: tuple[Run, Run], epochs: range
     """
     runs = (run, reference, *again)
 
-    def value(*paths: Path) -> Observed:
-        logs = [each.read(path) for each, path in zip(runs, paths, strict=True)]
-        curves = [log.at(ACCURACY, epochs) for log in logs]
+    def value(*logs: TrainingLog) -> Observed:
+        whole = [each.whole(log) for each, log in zip(runs, logs, strict=True)]
+        curves = [log.at(ACCURACY, epochs) for log in whole]
         up, down, up_again, down_again = (float(curve.mean()) for curve in curves)
         noise = run_noise(np.concatenate(curves[:2]), np.concatenate(curves[2:]))
-        images = evaluation_images(logs[0].column(ACCURACY))
+        images = evaluation_images(whole[0].column(ACCURACY))
         error = math.hypot(binomial_error(up, images), binomial_error(down, images), noise, noise)
-        lines = [log.cite(epochs) for log in logs]
+        lines = [log.cite(epochs) for log in whole]
         return Observed(
             values=(up - down,),
             sampling=Sampling.SINGLE,
@@ -174,4 +174,4 @@ def repeated_gap(run: Run, reference: Run, again: tuple[Run, Run], epochs: range
             ),
         )
 
-    return Released(tuple(each.file for each in runs), value)
+    return Released(tuple(each.original for each in runs), value)

@@ -10,20 +10,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from claims.published import ENTROPY_TABLES
 from suite.claim import Released
-from suite.evidence.released import LayerTable, read_layer_table
 from suite.judge import Observed, Sampling
 from suite.measure.depth import u_depth
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
-SOFT, FIRST, LAST, BOTH = (
-    f"Analysis_Results/{name}.csv" for name in ("SoftKD", "SpectralKD10", "SpectralKD01", "SpectralKD11")
-)
+    from suite.evidence.released import LayerTable, Original
+
+SOFT, FIRST, LAST, BOTH = (ENTROPY_TABLES[name] for name in ("SoftKD", "SpectralKD10", "SpectralKD01", "SpectralKD11"))
 EPOCHS = tuple(range(30, 301, 30))
 CHECKPOINTS = tuple(f"checkpoint_epoch_{epoch}" for epoch in EPOCHS)
 START, MIDWAY = CHECKPOINTS[:3], CHECKPOINTS[3:6]
@@ -63,32 +62,32 @@ def _single(values: list[float], note: str) -> Observed:
     )
 
 
-def of_one(file: str, value: Callable[[NDArray[np.float64]], float], names: tuple[str, ...] = END) -> Released:
+def of_one(
+    student: Original[LayerTable], value: Callable[[NDArray[np.float64]], float], names: tuple[str, ...] = END
+) -> Released:
     """A quantity of one student."""
 
-    def read(path: Path) -> Observed:
-        table = read_layer_table(path)
+    def read(table: LayerTable) -> Observed:
         return _single([value(table.profile(name)) for name in names], str(table.source(names[len(names) // 2])))
 
-    return Released((file,), read)
+    return Released((student,), read)
 
 
 def above(
-    file: str,
-    references: tuple[str, ...],
+    student: Original[LayerTable],
+    references: tuple[Original[LayerTable], ...],
     value: Callable[[NDArray[np.float64]], float],
     names: tuple[str, ...] = END,
 ) -> Released:
     """A quantity of one student less the smallest of others."""
 
-    def read(*paths: Path) -> Observed:
-        own, *others = (read_layer_table(path) for path in paths)
+    def read(own: LayerTable, *others: LayerTable) -> Observed:
         gaps = [value(own.profile(name)) - min(value(t.profile(name)) for t in others) for name in names]
         middle = names[len(names) // 2]
         where = ", ".join(f"{value(t.profile(middle)):.3f} ({t.source(middle)})" for t in others)
         return _single(gaps, f"{value(own.profile(middle)):.3f} ({own.source(middle)}) against {where}")
 
-    return Released((file, *references), read)
+    return Released((student, *references), read)
 
 
 def onset(table: LayerTable) -> int:
@@ -99,22 +98,22 @@ def onset(table: LayerTable) -> int:
     )
 
 
-def delay(file: str) -> Released:
+def delay(student: Original[LayerTable]) -> Released:
     """Epochs by which a student compresses later than the SoftKD student."""
 
-    def read(own: Path, soft: Path) -> Observed:
-        onsets = [onset(read_layer_table(path)) for path in (own, soft)]
+    def read(own: LayerTable, soft: LayerTable) -> Observed:
+        onsets = [onset(table) for table in (own, soft)]
         return Observed(
             values=(onsets[0] - onsets[1],),
             sampling=Sampling.SINGLE,
             standard_error=EPOCHS[0] * float(np.sqrt(2 / 12)),
             note=(
-                f"first at epoch {onsets[0]} ({file}) and {onsets[1]} ({SOFT}); standard error: "
+                f"first at epoch {onsets[0]} ({own.file}) and {onsets[1]} ({soft.file}); standard error: "
                 f"checkpoints are {EPOCHS[0]} epochs apart"
             ),
         )
 
-    return Released((file, SOFT), read)
+    return Released((student, SOFT), read)
 
 
 def shuffled(checkpoints: tuple[str, ...]) -> tuple[str, ...]:
@@ -125,8 +124,7 @@ def shuffled(checkpoints: tuple[str, ...]) -> tuple[str, ...]:
 def emergence(order: tuple[str, ...]) -> Released:
     """Rank correlation of the depth of the SoftKD student's U with the place of a checkpoint in an order."""
 
-    def read(path: Path) -> Observed:
-        table = read_layer_table(path)
+    def read(table: LayerTable) -> Observed:
         depths = [u_depth(table.profile(name)) for name in order]
         ranks = np.argsort(np.argsort(depths))
         rho = float(np.corrcoef(ranks, np.arange(len(ranks)))[0, 1])

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from claims.published import TRAINING_LOGS
 from suite.claim import Expected
-from suite.evidence.released import TrainingLog, read_training_log
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
+    from suite.evidence.released import Original, TrainingLog
     from suite.judge import Verdict
 
 ACCURACY = "test_acc1"
@@ -26,10 +25,10 @@ REGISTERED = date(2026, 11, 21)
 
 @dataclass(frozen=True)
 class Run:
-    """A released run: its file, its length in epochs, and the accuracy the paper's table prints for it."""
+    """A released run: its log, its length in epochs, and the accuracy the paper's table prints for it."""
 
     title: str
-    file: str
+    original: Original[TrainingLog]
     epochs: int = 300
     printed: float | None = None
 
@@ -38,24 +37,22 @@ class Run:
         """Its last ten epochs."""
         return range(self.epochs - 10, self.epochs)
 
-    def read(self, path: Path) -> TrainingLog:
-        """Its log, complete."""
-        return log_of(path).complete(self.epochs)
+    @property
+    def file(self) -> str:
+        """Folder and name of its log, as cited."""
+        return self.original.short
 
+    def whole(self, log: TrainingLog) -> TrainingLog:
+        """Its log, complete.
 
-def log_of(path: Path) -> TrainingLog:
-    """A log, parsed once as long as its file stays as it is: a claim looks at the same few many times."""
-    state = path.stat()
-    return _parsed(path, state.st_mtime_ns, state.st_size)
-
-
-@lru_cache(maxsize=32)
-def _parsed(path: Path, _modified: int, _size: int) -> TrainingLog:
-    return read_training_log(path)
+        Raises:
+            SuiteError: it is not; names the first line that is not as announced.
+        """
+        return log.complete(self.epochs)
 
 
 def _run(title: str, name: str, printed: float | None = None, epochs: int = 300) -> Run:
-    return Run(title, f"Distillation_Logs/{name}.txt", epochs, printed)
+    return Run(title, TRAINING_LOGS[name], epochs, printed)
 
 
 SOFT = _run("SoftKD", "SoftKD", 76.99)

@@ -22,14 +22,12 @@ from claims._released_gaps import GAP, SMALLEST_EFFECT, WHY_SMALLEST_EFFECT, gap
 from claims._released_printed import ACCURACY, printed_gap, printed_share
 from claims._released_runs import ONLY_RELEASED, SOFT, SPECTRAL_BOTH, registered
 from claims.papers import ENCODING_MISMATCH, SPECTRAL_KD
-from suite.claim import Claim, Control, Criterion, Deviation, Published, Quantity, Released
-from suite.evidence.released import NeverReleased
+from suite.claim import Claim, Control, Criterion, Deviation, NeverReleased, Published, Quantity, Released
 from suite.judge import Observed, Region, Verdict
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from suite.claim import Reading
+    from suite.evidence.released import TrainingLog
 
 PRINTED, GAIN = 77.4, 5.2
 NO_TEACHER = 72.2  # DeiT-Tiny in arXiv 2012.12877
@@ -52,11 +50,11 @@ WIDTHS_DO_NOT_MATTER = Control(
 
 
 def _baseline_against_logits(baseline: float) -> Released:
-    def value(path: Path) -> Observed:
-        accuracy, where = best_epoch(SOFT.read(path))
+    def value(log: TrainingLog) -> Observed:
+        accuracy, where = best_epoch(SOFT.whole(log))
         return exact(baseline - accuracy, f"{baseline:.1f} less SoftKD at its best epoch, {where}")
 
-    return Released((SOFT.file,), value)
+    return Released((SOFT.original,), value)
 
 
 def _criterion(

@@ -37,8 +37,7 @@ from claims._released_runs import (
     registered,
 )
 from claims.papers import DISTILLATION_DYNAMICS
-from suite.claim import Claim, Control, Criterion, Published, Quantity
-from suite.evidence.released import NeverReleased
+from suite.claim import Claim, Control, Criterion, NeverReleased, Published, Quantity
 from suite.judge import Verdict
 
 TABLE = "accuracy table, DeiT-Tiny from CaiT-S24"

@@ -36,8 +36,7 @@ from claims._released_runs import (
     registered,
 )
 from claims.papers import DISTILLATION_DYNAMICS
-from suite.claim import Claim, Control, Criterion, Deviation, Published, Quantity
-from suite.evidence.released import NeverReleased
+from suite.claim import Claim, Control, Criterion, Deviation, NeverReleased, Published, Quantity
 from suite.judge import Region, Verdict
 
 VALIDATION_IMAGES = 50_000

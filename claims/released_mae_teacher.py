@@ -25,8 +25,6 @@ from suite.claim import Claim, Constant, Control, Criterion, Deviation, Publishe
 from suite.judge import Observed, Region, Verdict
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from suite.evidence.released import TrainingLog
 
 TERM, LOSS = "train_loss_dist", "test_loss"
@@ -52,31 +50,31 @@ def _divergence(log: TrainingLog, epoch: int) -> tuple[float, str]:
     return figure.value / ALPHA, f"{figure.value / ALPHA:.4f} nats ({figure.source})"
 
 
-def _targets(mae: Path, cait: Path) -> Observed:
-    value, words = _divergence(SOFT_MAE.read(mae), 0)
-    return exact(value, f"{words}; the CaiT teacher's: {_divergence(SOFT.read(cait), 0)[1]}")
+def _targets(mae: TrainingLog, cait: TrainingLog) -> Observed:
+    value, words = _divergence(SOFT_MAE.whole(mae), 0)
+    return exact(value, f"{words}; the CaiT teacher's: {_divergence(SOFT.whole(cait), 0)[1]}")
 
 
 def _approach(run: Run, *, backwards: bool = False) -> Released:
     """Divergence from the teacher in the last epoch less that in the first real one."""
 
-    def value(path: Path) -> Observed:
-        log = run.read(path)
+    def value(found: TrainingLog) -> Observed:
+        log = run.whole(found)
         start, end = _divergence(log, FIRST_REAL_EPOCH), _divergence(log, run.epochs - 1)
         change = start[0] - end[0] if backwards else end[0] - start[0]
         return exact(change, f"from {start[1]} to {end[1]}{', read backwards' if backwards else ''}")
 
-    return Released((run.file,), value)
+    return Released((run.original,), value)
 
 
-def _final_loss(mae: Path, cait: Path) -> Observed:
-    figure, other = SOFT_MAE.read(mae).figure(LOSS, 299), SOFT.read(cait).figure(LOSS, 299)
+def _final_loss(mae: TrainingLog, cait: TrainingLog) -> Observed:
+    figure, other = SOFT_MAE.whole(mae).figure(LOSS, 299), SOFT.whole(cait).figure(LOSS, 299)
     return exact(figure.value, f"{figure}; taught by CaiT {other}")
 
 
-def _loss_of_uniform_targets(mae: Path) -> Observed:
+def _loss_of_uniform_targets(mae: TrainingLog) -> Observed:
     """Cross-entropy of a student that fits uniform targets exactly and is right as often as the released one."""
-    right, where = last_ten(SOFT_MAE.read(mae))
+    right, where = last_ten(SOFT_MAE.whole(mae))
     wrong_class = (1 - RIGHT_CLASS) / (CLASSES - 1)
     loss = -(right * np.log(RIGHT_CLASS) + (100 - right) * np.log(wrong_class)) / 100
     return exact(float(loss), f"right in {where} % of all images")
@@ -85,8 +83,8 @@ def _loss_of_uniform_targets(mae: Path) -> Observed:
 def _worst_relapse(run: Run, *, restart_at: int = 0) -> Released:
     """Smallest ratio of an epoch's accuracy to the best before it; the run started over at an epoch, if given."""
 
-    def value(path: Path) -> Observed:
-        log = run.read(path)
+    def value(found: TrainingLog) -> Observed:
+        log = run.whole(found)
         curve = log.column(ACCURACY)
         curve = np.concatenate([curve[:restart_at], curve])
         ratio = curve[1:] / np.maximum.accumulate(curve)[:-1]
@@ -94,7 +92,7 @@ def _worst_relapse(run: Run, *, restart_at: int = 0) -> Released:
         where = "started over" if restart_at else str(log.figure(ACCURACY, epoch))
         return exact(float(ratio.min()), f"down to {where} from {curve[:epoch].max():.3f}")
 
-    return Released((run.file,), value)
+    return Released((run.original,), value)
 
 
 CLAIM = Claim(
@@ -116,7 +114,7 @@ CLAIM = Claim(
                 "it is what the targets tell of the class; a label tells ln 1000 = 6.9 nats, "
                 "and less than a tenth of that is not worth distilling"
             ),
-            evidence=Released((SOFT_MAE.file, SOFT.file), _targets),
+            evidence=Released((SOFT_MAE.original, SOFT.original), _targets),
             negative_controls=(
                 Control(
                     "untrained_head",
@@ -155,12 +153,12 @@ CLAIM = Claim(
                 "with uniform targets the loss asks for 0.091 on the right class even of a student never wrong, "
                 "a cross-entropy of 2.4 nats; below it, the teacher has told classes apart"
             ),
-            evidence=Released((SOFT_MAE.file, SOFT.file), _final_loss),
+            evidence=Released((SOFT_MAE.original, SOFT.original), _final_loss),
             negative_controls=(
                 Control(
                     "uniform_targets",
                     "a student that fits uniform targets exactly, right as often as the released one",
-                    Released((SOFT_MAE.file,), _loss_of_uniform_targets),
+                    Released((SOFT_MAE.original,), _loss_of_uniform_targets),
                 ),
             ),
             published=PRINTED,

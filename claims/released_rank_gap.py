@@ -21,11 +21,11 @@ import torch
 from claims._released_checks import exact
 from claims._released_nulls import PERCENT, Shape, null_gap, one_direction, steps
 from claims._released_runs import ONLY_RELEASED, registered
-from claims._released_tables import IMAGES, PATTERN_FILE, PATTERNS, RANK_FILE, RANKS, tokens_of
+from claims._released_tables import IMAGES, PATTERNS, RANKS, tokens_of
 from claims.papers import ENCODING_MISMATCH
-from suite.claim import Claim, Constant, Control, Criterion, Deviation, Published, Quantity
+from claims.published import PATTERN_TABLE, RANK_TABLE
+from suite.claim import Claim, Constant, Control, Criterion, Deviation, Published, Quantity, Released
 from suite.errors import SuiteError
-from suite.evidence.released import PatternTable, PrintedTable, RankTable, read_pattern_table, read_rank_table
 from suite.judge import Observed, Region, Sampling, Verdict
 from suite.measure.energy_pattern import energy_pattern
 from suite.measure.nulls import one_hot, white
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from suite.evidence.released import RankRow
+    from suite.evidence.released import PatternTable, RankRow, RankTable
 
 CAIT, NEAREST_THE_NULL = "CaiT-S24", "ViT-Small (DINO)"
 
@@ -46,12 +46,12 @@ def _whole(table: RankTable | PatternTable, printed: RankTable | PatternTable) -
         raise SuiteError(f"{table.file}: rows are missing, {', '.join(missing)}; is the file truncated?")
 
 
-def _ranks(value: Callable[[RankTable], Observed]) -> PrintedTable[RankTable]:
-    return PrintedTable(RANK_FILE, read_rank_table, RANKS, value)
+def _ranks(value: Callable[[RankTable], Observed]) -> Released:
+    return Released((RANK_TABLE,), value)
 
 
-def _patterns(value: Callable[[PatternTable], Observed]) -> PrintedTable[PatternTable]:
-    return PrintedTable(PATTERN_FILE, read_pattern_table, PATTERNS, value)
+def _patterns(value: Callable[[PatternTable], Observed]) -> Released:
+    return Released((PATTERN_TABLE,), value)
 
 
 def _excess(row: RankRow, shape: Shape) -> tuple[float, float, str]:
@@ -130,7 +130,7 @@ def _fewest_images(table: PatternTable) -> Observed:
 
 
 ABOVE_NULL = Quantity("log2 of (shared / per-image dimensions at 95 %), less the null's", "log2 units", "more rotation")
-RANK_TABLE, PATTERN_TABLE = "rank table, 14 networks", "table of spectral energy patterns, 14 networks"
+RANKS_PRINTED, PATTERNS_PRINTED = "rank table", "table of spectral energy patterns"
 
 CLAIM = Claim(
     key="released_rank_gap",
@@ -158,7 +158,7 @@ CLAIM = Claim(
             because="a ratio ten per cent above the null is the smallest one would report",
             evidence=_ranks(_cait_excess),
             negative_controls=(_null(CAIT, steps),),
-            published=(Published(ENCODING_MISMATCH, RANK_TABLE, text="302 / 61, no null"),),
+            published=(Published(ENCODING_MISMATCH, RANKS_PRINTED, text="302 / 61, no null"),),
             profiles=ONLY_RELEASED,
             expected=registered(Verdict.REPRODUCED, "2.31 log2 units against 1.1 of the null"),
         ),
@@ -170,7 +170,7 @@ CLAIM = Claim(
             because="a ratio ten per cent above the null is the smallest one would report",
             evidence=_ranks(_smallest_excess),
             negative_controls=(_null(NEAREST_THE_NULL, one_direction),),
-            published=(Published(ENCODING_MISMATCH, RANK_TABLE, text="336 / 101 and more, no null"),),
+            published=(Published(ENCODING_MISMATCH, RANKS_PRINTED, text="336 / 101 and more, no null"),),
             profiles=ONLY_RELEASED,
             expected=registered(Verdict.REPRODUCED, "smallest for ViT-Small (DINO): 1.73 against 1.3 of the null"),
         ),
@@ -188,7 +188,7 @@ CLAIM = Claim(
                     _ranks(_repeated_tokens),
                 ),
             ),
-            published=(Published(ENCODING_MISMATCH, RANK_TABLE, text="302 / 61 shows rotating subspaces"),),
+            published=(Published(ENCODING_MISMATCH, RANKS_PRINTED, text="302 / 61 shows rotating subspaces"),),
             profiles=ONLY_RELEASED,
             expected=registered(
                 Verdict.UNINFORMATIVE, "tokens that repeat their neighbours widen the gap as much, without rotation"
@@ -210,7 +210,7 @@ CLAIM = Claim(
                     Constant(lambda: 1 / RANKS.rows[CAIT].channels),
                 ),
             ),
-            published=(Published(ENCODING_MISMATCH, RANK_TABLE, text="a union of rotating subspaces"),),
+            published=(Published(ENCODING_MISMATCH, RANKS_PRINTED, text="a union of rotating subspaces"),),
             profiles=ONLY_RELEASED,
             expected=registered(
                 Verdict.CONTRADICTED, "one dimension holds 80 % in ViT-Tiny and the three MAE networks"
@@ -229,7 +229,7 @@ CLAIM = Claim(
                 Control("white_noise", "i.i.d. Gaussian tokens", _off_diagonal_of(white)),
                 Control("one_channel", "a single live channel per token", _off_diagonal_of(one_hot)),
             ),
-            published=(Published(ENCODING_MISMATCH, PATTERN_TABLE, value=0.0234),),
+            published=(Published(ENCODING_MISMATCH, PATTERNS_PRINTED, value=0.0234),),
             profiles=ONLY_RELEASED,
             expected=registered(Verdict.UNINFORMATIVE, "noise and a single live channel obey the law, too"),
         ),
@@ -241,7 +241,7 @@ CLAIM = Claim(
             because="1,000 images are said to have been used, one of each class",
             evidence=_patterns(_fewest_images),
             control_free="a count printed in the table",
-            published=(Published(ENCODING_MISMATCH, PATTERN_TABLE, value=float(IMAGES)),),
+            published=(Published(ENCODING_MISMATCH, PATTERNS_PRINTED, value=float(IMAGES)),),
             profiles=ONLY_RELEASED,
             expected=registered(Verdict.CONTRADICTED, "ViT-Base (MAE): 196 tokens, which is one image"),
         ),

@@ -37,7 +37,7 @@ from suite.claim import Claim, Control, Criterion, Deviation, Published, Quantit
 from suite.judge import Observed, Region, Sampling, Verdict
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from suite.evidence.released import TrainingLog
 
 SMOOTH = 11  # epochs in the running mean whose sign is followed
 
@@ -72,8 +72,8 @@ def trails_from(run: Run, reference: Run) -> Released:
     Its standard error is half the span of epochs over which the sign goes back and forth.
     """
 
-    def value(*paths: Path) -> Observed:
-        logs = run.read(paths[0]), reference.read(paths[1])
+    def value(own: TrainingLog, other: TrainingLog) -> Observed:
+        logs = run.whole(own), reference.whole(other)
         ahead = logs[0].column(ACCURACY) - logs[1].column(ACCURACY)
         smooth = np.convolve(ahead, np.full(SMOOTH, 1 / SMOOTH), mode="valid") > 0
         changes = np.flatnonzero(np.diff(smooth)) + 1 + SMOOTH // 2
@@ -89,7 +89,7 @@ def trails_from(run: Run, reference: Run) -> Released:
             ),
         )
 
-    return Released((run.file, reference.file), value)
+    return Released((run.original, reference.original), value)
 
 
 CLAIM = Claim(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -14,11 +14,13 @@ from suite.judge import Judgement, Observed, Question, Sampling, Verdict, depart
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from suite.claim import Claim, Criterion, Deviation, Expected, Reading
     from suite.evidence.cell import Cell, Result
+    from suite.evidence.released.original import Original, Table
     from suite.profile import Profile
+
+T = TypeVar("T", bound="Table")
 
 BOOTSTRAP_SEED = 0
 
@@ -47,16 +49,9 @@ class Evidence:
         self.read[result.key] = result
         return result
 
-    def released(self, name: str) -> Path:
-        """A released file, from the first of the profile's folders that has it."""
-        for folder in self.profile.released:
-            path = folder / name
-            if path.is_file():
-                return path
-        if not self.profile.released:
-            raise Unavailable("no released files given: clone the authors' repository and pass --released DIR")
-        folders = ", ".join(str(folder) for folder in self.profile.released)
-        raise Unavailable(f"{name} is in none of {folders}: is the repository cloned whole?")
+    def released(self, original: Original[T]) -> T:
+        """What a file that authors released says: a copy in the profile's folders, or the embedded figures."""
+        return original.table(self.profile.released)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ region in which the claim says a quantity lies, where its evidence comes from, a
 it must fail. Nothing here computes evidence or decides verdicts.
 """
 
-from suite.claim.readings import Constant, PerImage, PerSeed, Released
+from suite.claim.readings import Constant, PerImage, PerSeed
+from suite.claim.released import NeverReleased, Released, originals_of
 from suite.claim.schema import (
     Access,
     Claim,
@@ -31,6 +32,7 @@ __all__ = [
     "Deviation",
     "Expected",
     "Finding",
+    "NeverReleased",
     "Paper",
     "PerImage",
     "PerSeed",
@@ -40,4 +42,5 @@ __all__ = [
     "Released",
     "Role",
     "Unavailable",
+    "originals_of",
 ]

@@ -1,4 +1,4 @@
-"""The usual readings: one number per seed, one per image, a computed constant, a released file."""
+"""The usual readings of what is computed: one number per seed, one per image, a constant."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from suite.measure.some_images import SomeImages, groups_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -161,25 +160,3 @@ class Constant:
     def observe(self, access: Access) -> Observed:  # noqa: ARG002
         """The exact value."""
         return Observed(values=(float(self.value()),), sampling=Sampling.EXACT, note=self.note)
-
-
-@dataclass(frozen=True)
-class Released:
-    """Numbers read from files that authors released.
-
-    Attributes:
-        files: names inside a release, as cloned (``Distillation_Logs/SoftKD.txt``).
-        value: the files' paths, in the same order -> what was observed.
-    """
-
-    files: tuple[str, ...]
-    value: Callable[..., Observed]
-
-    def cells(self, profile: Profile) -> Iterable[Cell]:  # noqa: ARG002
-        """Nothing needs to be run: the evidence is somebody else's."""
-        return ()
-
-    def observe(self, access: Access) -> Observed:
-        """What the files say."""
-        paths: list[Path] = [access.released(name) for name in self.files]
-        return self.value(*paths)

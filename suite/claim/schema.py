@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import date
-    from pathlib import Path
 
     from suite.deviation import Deviation
     from suite.evidence.cell import Cell, Result
+    from suite.evidence.released.original import Original, Table
     from suite.judge import Observed, Region, Verdict
     from suite.profile import Profile
 
+
+T = TypeVar("T", bound="Table")
 
 RELEASED = "released"  # the profile without networks: authors' own logs and tables
 
@@ -81,8 +83,8 @@ class Access(Protocol):
     def result(self, cell: Cell) -> Result:
         """The finished, verified result of a cell; raises Unavailable with the command that produces it."""
 
-    def released(self, name: str) -> Path:
-        """A file of an author's release; raises Unavailable with how to get it."""
+    def released(self, original: Original[T]) -> T:
+        """What a file that authors released says: the given copy of it, or the figures that come with the claims."""
 
 
 class Reading(Protocol):

@@ -13,6 +13,7 @@ from fake_studies.claims import EXACT, FAULTY, IMPOSSIBLE, PROFILE_TOML, SOUND, 
 from suite import profile as profiles
 from suite.assess import Evidence, assess, claim_verdict, tally
 from suite.claim import PerSeed
+from suite.evidence.released import Original
 from suite.evidence.store import Store
 from suite.judge import Verdict
 from suite.run.costs import estimate
@@ -121,20 +122,19 @@ def test_what_a_profile_cannot_supply_is_said_without_a_command_that_would_not_h
     found = computed(store, profile, IMPOSSIBLE)
     assert found["impossible.network"].verdict is Verdict.NOT_RUN
     assert found["impossible.network"].judgement.reason == "profile toy has no network for 'swin'"
-    assert found["impossible.released"].verdict is Verdict.NOT_RUN
-    assert "clone the authors' repository and pass --released DIR" in found["impossible.released"].judgement.reason
     assert found["impossible.never"].verdict is Verdict.UNVERIFIABLE
     assert found["impossible.never"].judgement.reason == "the weights were never released"
     assert tally(list(found.values())).why_not == "nothing was measured"
 
 
-def test_a_released_file_is_taken_from_the_first_folder_that_has_it(store, profile, tmp_path):
+def test_a_released_file_is_taken_from_the_first_folder_that_has_it_else_from_its_figures(store, profile, tmp_path):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
+    log = Original("https://example.org", "c" * 40, "log.txt", 1, "", Path.read_text, lambda: "embedded")
     released = replace(profile, released=(tmp_path / "one", tmp_path / "two"))
-    assert "log.txt is in none of" in judged(store, released, IMPOSSIBLE)["impossible.released"].judgement.reason
-    (tmp_path / "two" / "log.txt").write_text("")
-    assert Evidence(released, store).released("log.txt") == tmp_path / "two" / "log.txt"
+    assert Evidence(released, store).released(log) == "embedded"
+    (tmp_path / "two" / "log.txt").write_text("copied")
+    assert Evidence(released, store).released(log) == "copied"
 
 
 def test_smoke_is_only_ever_smoke_but_faults_and_gaps_stay_what_they_are(store, profile):

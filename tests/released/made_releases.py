@@ -12,6 +12,7 @@ from claims._released_runs import MAE_RUNS, PRINTED_RUNS, SPECTRAL_LAST_MAE, Run
 from suite import profile
 from suite.assess import Assessment, Evidence, assess_claim
 from suite.claim import Claim
+from suite.evidence.released import LayerTable, Original
 from suite.evidence.store import Store
 
 WARM_UP = 6
@@ -45,7 +46,7 @@ class Truth:
         images: size of the evaluation set by run title; 50,000, if not given.
         mae_divergence: of student and MAE teacher at epochs 0 to 299.
         mae_collapses: whether the aligned run with the MAE teacher breaks down.
-        profiles: entropy over layers by (file, checkpoint index), for the tables of layers.
+        profiles: entropy over layers by (table, checkpoint index).
     """
 
     end: Mapping[str, float] = field(default_factory=dict)
@@ -53,7 +54,9 @@ class Truth:
     images: Mapping[str, int] = field(default_factory=dict)
     mae_divergence: np.ndarray = field(default_factory=lambda: np.linspace(5, 0.5, 300))
     mae_collapses: bool = False
-    profiles: Callable[[str, int], np.ndarray] = lambda _file, _checkpoint: np.array([2.5, 2, 1, 2, 3])
+    profiles: Callable[[Original[LayerTable], int], np.ndarray] = lambda _table, _checkpoint: np.array(
+        [2.5, 2, 1, 2, 3]
+    )
 
 
 def _write_log(folder: Path, run: Run, truth: Truth, seed: int) -> None:
@@ -88,13 +91,13 @@ def _write_log(folder: Path, run: Run, truth: Truth, seed: int) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
-def _write_layers(folder: Path, file: str, truth: Truth) -> None:
+def _write_layers(folder: Path, table: Original[LayerTable], truth: Truth) -> None:
     names = (*CHECKPOINTS, "model_best")
-    rows = [truth.profiles(file, min(place, len(CHECKPOINTS) - 1)) for place in range(len(names))]
+    rows = [truth.profiles(table, min(place, len(CHECKPOINTS) - 1)) for place in range(len(names))]
     header = ["Model/Epoch", *(f"Layer_{layer + 1}" for layer in range(len(rows[0])))]
     text = [",".join(header)]
     text += [",".join([name, *(f"{value:.6f}" for value in row)]) for name, row in zip(names, rows, strict=True)]
-    path = folder / file
+    path = folder / table.short
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(text) + "\n")
 
@@ -103,8 +106,8 @@ def write_release(folder: Path, truth: Truth) -> Path:
     """Write all eleven logs and four tables."""
     for seed, run in enumerate((*PRINTED_RUNS, *MAE_RUNS)):
         _write_log(folder, run, truth, seed)
-    for file in (SOFT, FIRST, LAST, BOTH):
-        _write_layers(folder, file, truth)
+    for table in (SOFT, FIRST, LAST, BOTH):
+        _write_layers(folder, table, truth)
     return folder
 
 

@@ -9,7 +9,7 @@ import synthetic
 from rich.console import Console
 
 from suite.assess import Evidence, assess
-from suite.claim import Released
+from suite.claim import Unavailable
 from suite.judge import Verdict
 from suite.run.costs import Cost, Estimate, estimate
 from suite.run.plan import plan
@@ -76,9 +76,19 @@ def test_what_is_missing_comes_with_the_command(evidence, show):
 
 
 def test_what_no_command_could_get_says_why(evidence, show):
-    released = synthetic.criterion("logs", "high", evidence=Released(("log.txt",), lambda path: path))
-    text = squeezed(show(print_verdicts, assess([synthetic.claim(criteria=(released,))], evidence)))
-    assert "not run: logs: no released files given: clone the authors' repository" in text
+    gone = synthetic.criterion("logs", "high", evidence=Elsewhere())
+    text = squeezed(show(print_verdicts, assess([synthetic.claim(criteria=(gone,))], evidence)))
+    assert "not run: logs: profile tiny has no network for 'swin'" in text
+
+
+class Elsewhere:
+    """A reading of what the profile cannot supply."""
+
+    def cells(self, profile):
+        raise Unavailable(f"profile {profile.name} has no network for 'swin'")
+
+    def observe(self, access):
+        self.cells(access.profile)
 
 
 def test_an_error_says_what_broke(tmp_path, show):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from suite.errors import SuiteError
 from suite.evidence.released.source import Figure, Source, fault, finite, rows_of, short_name
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -33,6 +34,15 @@ class LayerTable:
     file: str
     checkpoints: tuple[str, ...]
     values: NDArray[np.float64]
+
+    def figures(self) -> dict[str, NDArray[Any]]:
+        """Names of the checkpoints, and their values."""
+        return {"checkpoints": np.asarray(self.checkpoints), "values": self.values}
+
+    @classmethod
+    def of(cls, file: str, figures: Mapping[str, NDArray[Any]]) -> LayerTable:
+        """The table that has these figures."""
+        return cls(file, tuple(figures["checkpoints"].tolist()), figures["values"])
 
     def profile(self, checkpoint: str) -> NDArray[np.float64]:
         """The values over layers, first layer first: ``[L]``.

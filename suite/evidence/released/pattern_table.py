@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from suite.evidence.released.source import Source, count, fault, finite, rows_of, short_name
 
@@ -12,11 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
 _FRACTION = re.compile(r"d/D ?@ ?(\d+) ?%")
 _DIMS = re.compile(r"d ?@ ?(\d+) ?%")
 _MODEL = re.compile(r"model", re.IGNORECASE)
 _CHANNELS = re.compile(r"dimension(?: \(d\))?", re.IGNORECASE)
 _TOKENS = re.compile(r"num tokens|tokens", re.IGNORECASE)
+FIRST_ROW = 2  # below the header
 _PRINTED_DIGITS = 1e-6  # fractions are printed to six decimals
 
 
@@ -46,6 +51,36 @@ class PatternTable:
     file: str
     rows: Mapping[str, PatternRow]
 
+    def figures(self) -> dict[str, NDArray[Any]]:
+        """Names of the networks, widths, numbers of tokens, and fractions by percent, ``fraction.50`` and so on."""
+        rows = list(self.rows.values())
+        figures: dict[str, NDArray[Any]] = {
+            "models": np.asarray([row.model for row in rows]),
+            "channels": np.asarray([row.channels for row in rows]),
+            "tokens": np.asarray([row.tokens for row in rows]),
+        }
+        for percent in rows[0].fractions:
+            figures[f"fraction.{percent}"] = np.asarray([row.fractions[percent] for row in rows])
+        return figures
+
+    @classmethod
+    def of(cls, file: str, figures: Mapping[str, NDArray[Any]]) -> PatternTable:
+        """The table that has these figures; its first row stands on line 2, below the header."""
+        fractions = {
+            int(name.partition(".")[2]): column for name, column in figures.items() if name.startswith("fraction.")
+        }
+        rows = {
+            model: PatternRow(
+                model,
+                int(figures["channels"][at]),
+                int(figures["tokens"][at]),
+                {percent: float(column[at]) for percent, column in fractions.items()},
+                Source(file, at + FIRST_ROW),
+            )
+            for at, model in enumerate(figures["models"].tolist())
+        }
+        return cls(file, rows)
+
 
 def read_pattern_table(path: Path) -> PatternTable:
     """Read a table of comma-separated values; columns are found by their headers, others are passed over.
@@ -74,7 +109,7 @@ def read_pattern_table(path: Path) -> PatternTable:
     if not body:
         fault(path, 1, "a header without rows; is the file truncated?")
     rows: dict[str, PatternRow] = {}
-    for line, cells in enumerate(body, start=2):
+    for line, cells in enumerate(body, start=FIRST_ROW):
         if len(cells) != len(header):
             fault(path, line, f"{len(cells)} cells where {len(header)} belong; is the file truncated?")
         row = PatternRow(

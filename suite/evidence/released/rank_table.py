@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from suite.errors import SuiteError
 from suite.evidence.released.source import Source, count, fault, lines_of, short_name
@@ -14,11 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
 _OWN = re.compile(r"(?:per-image )?svd (\d+) ?%", re.IGNORECASE)
 _SHARED = re.compile(r"(?:dataset|shared|pca|dataset pca) (\d+) ?%", re.IGNORECASE)
 _MODEL = re.compile(r"model", re.IGNORECASE)
 _CHANNELS = re.compile(r"dims?|dimensions?|d|channels", re.IGNORECASE)
 _RULE = re.compile(r":?-+:?")
+FIRST_ROW = 3  # below the header and the rule of dashes
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,36 @@ class RankTable:
 
     file: str
     rows: Mapping[str, RankRow]
+
+    def figures(self) -> dict[str, NDArray[Any]]:
+        """Names of the networks, their widths, and dimensions by percent, ``own.80`` and so on."""
+        rows = list(self.rows.values())
+        figures: dict[str, NDArray[Any]] = {
+            "models": np.asarray([row.model for row in rows]),
+            "channels": np.asarray([row.channels for row in rows]),
+        }
+        for name, dims in (("own", [row.own for row in rows]), ("shared", [row.shared for row in rows])):
+            figures |= {f"{name}.{percent}": np.asarray([of[percent] for of in dims]) for percent in dims[0]}
+        return figures
+
+    @classmethod
+    def of(cls, file: str, figures: Mapping[str, NDArray[Any]]) -> RankTable:
+        """The table that has these figures; its first row stands on line 3, below header and rule."""
+        own, shared = (
+            {int(name.partition(".")[2]): column for name, column in figures.items() if name.startswith(f"{kind}.")}
+            for kind in ("own", "shared")
+        )
+        rows = {
+            model: RankRow(
+                model,
+                int(figures["channels"][at]),
+                {percent: int(column[at]) for percent, column in own.items()},
+                {percent: int(column[at]) for percent, column in shared.items()},
+                Source(file, at + FIRST_ROW),
+            )
+            for at, model in enumerate(figures["models"].tolist())
+        }
+        return cls(file, rows)
 
     def row(self, model: str) -> RankRow:
         """One network.
@@ -85,7 +120,7 @@ def read_rank_table(path: Path) -> RankTable:
     if not own or own.keys() != shared.keys():
         fault(path, 1, f"no columns 'SVD p%' and 'Dataset p%' for the same p among {', '.join(header)}")
     rows: dict[str, RankRow] = {}
-    for line, cells in enumerate(lines[2:], start=3):
+    for line, cells in enumerate(lines[2:], start=FIRST_ROW):
         if len(cells) != len(header):
             fault(path, line, f"{len(cells)} cells where {len(header)} belong; is the file truncated?")
         row = RankRow(

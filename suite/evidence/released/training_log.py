@@ -35,6 +35,16 @@ class TrainingLog:
     epochs: NDArray[np.int64]
     columns: Mapping[str, NDArray[np.float64]]
 
+    def figures(self) -> dict[str, NDArray[Any]]:
+        """Every logged quantity by name, `epoch` first."""
+        return {EPOCH: self.epochs, **self.columns}
+
+    @classmethod
+    def of(cls, file: str, figures: Mapping[str, NDArray[Any]]) -> TrainingLog:
+        """The log that has these figures; line ``i + 1`` holds row ``i``."""
+        columns = {name: column for name, column in figures.items() if name != EPOCH}
+        return cls(file, figures[EPOCH], columns)
+
     def column(self, name: str) -> NDArray[np.float64]:
         """A logged quantity: ``[E]``.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 from fake_studies import make
-from suite.claim import Claim, Constant, Control, Criterion, Expected, Paper, PerSeed, Quantity, Released
-from suite.errors import Unverifiable
+from suite.claim import Claim, Constant, Control, Criterion, Expected, NeverReleased, Paper, PerSeed, Quantity
+from suite.evidence.released import Original
 from suite.judge import Observed, Region, Sampling, Verdict
 
 PAPER = Paper("fake", "On Fake Cells", "2501.00001", "v1", "https://example.org/fake")
@@ -70,18 +71,11 @@ def raises(_result):
     raise TypeError("unsupported operand")
 
 
-class NeverReleased:
-    """A reading of what nobody outside can have."""
-
-    def cells(self, profile):  # noqa: ARG002
-        return ()
-
-    def observe(self, access):  # noqa: ARG002
-        raise Unverifiable("the weights were never released")
-
-
-def single(path) -> Observed:
+def single(_log) -> Observed:
     return Observed((0.3,), Sampling.SINGLE, standard_error=0.01)
+
+
+RELEASED_LOG = Original("https://example.org/authors", "c" * 40, "log.txt", 1, "", Path.read_text, lambda: "embedded")
 
 
 SOUND = claim(
@@ -99,8 +93,7 @@ FAULTY = claim("faulty", *FAULTS.values(), criterion("holds", reading("high")))
 IMPOSSIBLE = claim(
     "impossible",
     criterion("network", PerSeed((without_network,), lambda _: 0.3)),
-    criterion("released", Released(("log.txt",), single)),
-    criterion("never", NeverReleased()),
+    criterion("never", NeverReleased("the weights were never released")),
 )
 EXACT = claim("exact", criterion("count", Constant(lambda: 1.0), control=Constant(lambda: 0.0)))
 
