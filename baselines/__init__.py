@@ -10,23 +10,37 @@ into named, weighted loss terms::
 
 **To add a method**, write one public module here that defines a subclass of `protocol.Method` with a
 `name`; nothing else needs to change, and the conformance tests cover it from then on. Subclass
-`_feature.PairedMethod` when the method compares pairs of feature maps. To add a student, see `students`.
+`_feature.FeatureMethod` when it adds a term on features to those on logits; README.md has an example. To add a
+student, see `students`.
 
 The defaults put every method on one recipe for the logits (alpha .9, temperature 1, label smoothing .1), so
 that methods differ by their feature term alone. What a source prints is kept in `published`, ready to be
 passed as `options`.
 """
 
-from baselines.protocol import MapShape, Method, Network, Options, Outputs, Step, Taps, total
+from baselines.protocol import (
+    AttentionShape,
+    MapShape,
+    Method,
+    Network,
+    Options,
+    Outputs,
+    Reading,
+    Step,
+    Taps,
+    total,
+)
 from baselines.registry import METHODS, build
 
 __all__ = [
     "METHODS",
+    "AttentionShape",
     "MapShape",
     "Method",
     "Network",
     "Options",
     "Outputs",
+    "Reading",
     "Step",
     "Taps",
     "build",

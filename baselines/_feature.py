@@ -1,13 +1,25 @@
-"""Methods that add a term on feature maps to the terms on logits."""
+"""What most methods are composed of: terms on logits, and a part that compares features.
+
+A method of this kind says in one place what it is made of::
+
+    class FitNet(FeatureMethod):
+        def features(self) -> Pairs:
+            return Pairs(loss=F.mse_loss, project=linear, default_layers=middle)
+
+A part is a module of its own: `Pairs` compares layer with layer; a method that compares something else brings its
+own `Part` in its own file.
+"""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from baselines._logits import LogitOptions, logit_terms, require_same_classes
+from baselines._modules import per_token
 from baselines._pairs import resolve_pairs
 from baselines.protocol import MapShape, Method, Network, Step, Taps
 
@@ -31,43 +43,6 @@ class FeatureOptions(LogitOptions):
         self.require("weight", self.weight >= 0, "of 0 or more")
 
 
-class FeatureMethod(Method):
-    """Logit terms plus the weighted terms of `features`; with weight 0 no map is read, no module made."""
-
-    options_type = FeatureOptions
-    options: FeatureOptions
-
-    def prepare(self, student: Network, teacher: Network, generator: torch.Generator) -> Taps:
-        """See `Method.prepare`."""
-        if self.options.logits and self.options.alpha > 0:
-            require_same_classes(student, teacher)
-        return self.prepare_features(student, teacher, generator) if self.options.weight else Taps()
-
-    def terms(self, step: Step) -> dict[str, Tensor]:
-        """See `Method.terms`."""
-        terms = self.logit_terms(step)
-        if self.options.weight:
-            terms |= {name: self.options.weight * value for name, value in self.features(step).items()}
-        return terms
-
-    def logit_terms(self, step: Step) -> dict[str, Tensor]:
-        """The terms without features."""
-        return logit_terms(
-            step,
-            alpha=self.options.alpha if self.options.logits else 0.0,
-            temperature=self.options.temperature,
-            label_smoothing=self.options.label_smoothing,
-        )
-
-    @abstractmethod
-    def prepare_features(self, student: Network, teacher: Network, generator: torch.Generator) -> Taps:
-        """Choose the layers, refuse what does not fit, make the modules; returns what `features` reads."""
-
-    @abstractmethod
-    def features(self, step: Step) -> dict[str, Tensor]:
-        """Named terms on feature maps, before `weight`."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class PairedOptions(FeatureOptions):
     """Which layers are compared: the first named of one network with the first named of the other, and so on.
@@ -81,51 +56,142 @@ class PairedOptions(FeatureOptions):
     teacher_layers: tuple[int, ...] = (-1,)
 
 
-class LayerPairs(FeatureMethod):
-    """Feature terms on pairs of layers, student with teacher, whose grids agree."""
+class Part(nn.Module):
+    """What a method compares beside logits: made for two networks, asked once per step."""
 
-    options_type = PairedOptions
-    options: PairedOptions
-    pairs: tuple[tuple[int, int], ...]
+    @abstractmethod
+    def prepare(self, student: Network, teacher: Network, generator: torch.Generator) -> Taps:
+        """Refuse what does not fit, make the modules; returns what `terms` reads.
 
-    def prepare_features(self, student: Network, teacher: Network, generator: torch.Generator) -> Taps:
-        """See `FeatureMethod.prepare_features`."""
-        self.pairs = resolve_pairs(student, teacher, *self.layers(student, teacher))
-        for s, t in self.pairs:
-            self.require_fit(student.maps[s], teacher.maps[t])
-        widths = [(student.maps[s].channels, teacher.maps[t].channels) for s, t in self.pairs]
-        self.make_modules(widths, generator)
+        Raises:
+            ValueError: The networks do not fit; the message says what to do.
+        """
+
+    @abstractmethod
+    def terms(self, step: Step) -> dict[str, Tensor]:
+        """Named scalar terms, before the method's weight."""
+
+    def after_step(self) -> None:
+        """See `Method.after_step`."""
+
+
+class FeatureMethod(Method):
+    """SoftKD's terms on logits, and `weight` times those of a part; with weight 0 nothing is read or made."""
+
+    options_type = FeatureOptions
+    options: FeatureOptions
+    part: Part
+
+    @abstractmethod
+    def features(self) -> Part:
+        """The part, as `options` say; it is made for the two networks afterwards."""
+
+    def prepare(self, student: Network, teacher: Network, generator: torch.Generator) -> Taps:
+        """See `Method.prepare`."""
+        if self.options.logits and self.options.alpha > 0:
+            require_same_classes(student, teacher)
+        if not self.options.weight:
+            return Taps()
+        self.part = self.features()
+        return self.part.prepare(student, teacher, generator)
+
+    def terms(self, step: Step) -> dict[str, Tensor]:
+        """See `Method.terms`."""
+        return self.logit_terms(step) | self.feature_terms(step)
+
+    def logit_terms(self, step: Step) -> dict[str, Tensor]:
+        """The terms without features."""
+        return logit_terms(
+            step,
+            alpha=self.options.alpha if self.options.logits else 0.0,
+            temperature=self.options.temperature,
+            label_smoothing=self.options.label_smoothing,
+        )
+
+    def feature_terms(self, step: Step) -> dict[str, Tensor]:
+        """The terms on features, weighted; none with weight 0."""
+        if not self.options.weight:
+            return {}
+        return {name: self.options.weight * value for name, value in self.part.terms(step).items()}
+
+    def after_step(self) -> None:
+        """See `Method.after_step`."""
+        if self.options.weight:
+            self.part.after_step()
+
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""From maps [B, C_s, H, W] and [B, C_t, H, W] to a number."""
+
+
+class Pairs(Part):
+    """Maps of paired layers, on equal grids, compared by one loss.
+
+    Projections exist from construction on, so that an optimiser given `parameters()` trains them; one made in the
+    first forward pass would be missed.
+    """
+
+    projectors: nn.ModuleList | None
+
+    def __init__(
+        self,
+        options: PairedOptions,
+        *,
+        loss: Loss,
+        project: Callable[[int, int, torch.Generator], nn.Module] | None = None,
+        frozen: bool = False,
+        over_pairs: Literal["mean", "sum"] = "mean",
+        default_layers: Callable[[Network], tuple[int, ...]] | None = None,
+        require_fit: Callable[[MapShape, MapShape], None] | None = None,
+    ) -> None:
+        """Say what is compared, and how.
+
+        Args:
+            options: Name the layers.
+            loss: Gives the term "feature" of each pair.
+            project: Makes a map of the features of one token, from the student's channels to the teacher's, for
+                every pair; None compares the student's tokens themselves.
+            frozen: Whether the projections keep their initial values.
+            over_pairs: How the terms of all pairs become one.
+            default_layers: A network's layers where the options name none of either.
+            require_fit: Raises ValueError for two shapes that do not fit; that grids agree is seen to already.
+        """
+        super().__init__()
+        self.options, self.loss, self.over_pairs = options, loss, over_pairs
+        self.project, self.frozen = project, frozen
+        self.default_layers, self.require_fit = default_layers, require_fit
+        self.pairs: tuple[tuple[int, int], ...] = ()
+        self.projectors = None
+
+    def prepare(self, student: Network, teacher: Network, generator: torch.Generator) -> Taps:
+        """See `Part.prepare`."""
+        named = self.options.student_layers, self.options.teacher_layers
+        if self.default_layers and not any(named):
+            named = self.default_layers(student), self.default_layers(teacher)
+        self.pairs = resolve_pairs(student, teacher, *named)
+        shapes = [(student.maps[s], teacher.maps[t]) for s, t in self.pairs]
+        if self.require_fit:
+            for own, wanted in shapes:
+                self.require_fit(own, wanted)
+        if self.project:
+            made = [self.project(own.channels, wanted.channels, generator) for own, wanted in shapes]
+            self.projectors = nn.ModuleList(made).requires_grad_(not self.frozen)
         student_layers, teacher_layers = zip(*self.pairs, strict=True)
         return Taps(student=student_layers, teacher=teacher_layers)
 
-    def layers(self, student: Network, teacher: Network) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """The student's and the teacher's layers, as named in the options."""
-        del student, teacher
-        return self.options.student_layers, self.options.teacher_layers
+    def maps(self, step: Step) -> Iterator[tuple[Tensor, Tensor]]:
+        """Student's (projected) and teacher's map of every pair."""
+        for number, (s, t) in enumerate(self.pairs):
+            own = step.student.maps[s]
+            yield own if self.projectors is None else per_token(self.projectors[number], own), step.teacher.maps[t]
 
-    def require_fit(self, student: MapShape, teacher: MapShape) -> None:
-        """Raise ValueError for a pair that does not fit; equal grids are seen to already."""
+    def terms(self, step: Step) -> dict[str, Tensor]:
+        """See `Part.terms`."""
+        pairs = [self.compare(own, taught, step.generator) for own, taught in self.maps(step)]
+        stacked = {name: torch.stack([pair[name] for pair in pairs]) for name in pairs[0]}
+        return {name: x.sum() if self.over_pairs == "sum" else x.mean() for name, x in stacked.items()}
 
-    def make_modules(self, widths: Sequence[tuple[int, int]], generator: torch.Generator) -> None:
-        """Make the modules for pairs of these (student, teacher) channels; none by default."""
-
-    def pair_maps(self, step: Step) -> list[tuple[Tensor, Tensor]]:
-        """Student's and teacher's map of every pair."""
-        return [(step.student.maps[s], step.teacher.maps[t]) for s, t in self.pairs]
-
-
-class PairedMethod(LayerPairs):
-    """One loss per pair of layers, averaged over the pairs."""
-
-    def features(self, step: Step) -> dict[str, Tensor]:
-        """See `FeatureMethod.features`."""
-        losses = [self.pair_loss(number, s, t) for number, (s, t) in enumerate(self.pair_maps(step))]
-        return {"feature": self.over_pairs(torch.stack(losses))}
-
-    def over_pairs(self, losses: Tensor) -> Tensor:
-        """One number from the losses of all pairs, [pairs]: their mean, unless a method says otherwise."""
-        return losses.mean()
-
-    @abstractmethod
-    def pair_loss(self, number: int, student: Tensor, teacher: Tensor) -> Tensor:
-        """Loss of pair `number` for maps [B, C_s, H, W] and [B, C_t, H, W]."""
+    def compare(self, student: Tensor, teacher: Tensor, generator: torch.Generator) -> Mapping[str, Tensor]:
+        """The terms of one pair of maps."""
+        del generator
+        return {"feature": self.loss(student, teacher)}

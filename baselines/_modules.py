@@ -9,12 +9,12 @@ from torch import Tensor, nn
 Layer = TypeVar("Layer", nn.Linear, nn.Conv2d)
 
 
-def linear(inputs: int, outputs: int, *, generator: torch.Generator, bias: bool = True) -> nn.Linear:
+def linear(inputs: int, outputs: int, generator: torch.Generator, *, bias: bool = True) -> nn.Linear:
     """A Linear layer drawn from `generator`."""
     return _draw(nn.Linear(inputs, outputs, bias=bias, device="meta"), generator)
 
 
-def conv3x3(inputs: int, outputs: int, *, generator: torch.Generator) -> nn.Conv2d:
+def conv3x3(inputs: int, outputs: int, generator: torch.Generator) -> nn.Conv2d:
     """A 3x3 convolution that keeps the grid, drawn from `generator`."""
     return _draw(nn.Conv2d(inputs, outputs, kernel_size=3, padding=1, device="meta"), generator)
 

@@ -7,9 +7,8 @@ from typing import Any, ClassVar
 import torch.nn.functional as F
 from torch import Tensor
 
-from baselines._feature import PairedMethod, PairedOptions
+from baselines._feature import FeatureMethod, PairedOptions, Pairs
 from baselines._pairs import evenly
-from baselines.protocol import Network
 
 
 def attention(x: Tensor) -> Tensor:
@@ -38,7 +37,7 @@ class AttentionOptions(PairedOptions):
     teacher_layers: tuple[int, ...] = ()
 
 
-class AttentionTransfer(PairedMethod):
+class AttentionTransfer(FeatureMethod):
     """Activation-based attention transfer on token maps, summed over the pairs of layers.
 
     Not the matching of self-attention matrices, which some papers on transformers call by the same name.
@@ -54,16 +53,11 @@ class AttentionTransfer(PairedMethod):
     options_type = AttentionOptions
     options: AttentionOptions
 
-    def layers(self, student: Network, teacher: Network) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """The layers named, else the ends of three shares of each depth."""
-        named = self.options.student_layers, self.options.teacher_layers
-        return named if any(named) else (evenly(student, 3), evenly(teacher, 3))
-
-    def pair_loss(self, number: int, student: Tensor, teacher: Tensor) -> Tensor:
-        """See `PairedMethod.pair_loss`."""
-        del number
-        return attention_transfer(student, teacher)
-
-    def over_pairs(self, losses: Tensor) -> Tensor:
-        """Their sum, as in the paper."""
-        return losses.sum()
+    def features(self) -> Pairs:
+        """See `FeatureMethod.features`."""
+        return Pairs(
+            self.options,
+            loss=attention_transfer,
+            over_pairs="sum",
+            default_layers=lambda network: evenly(network, 3),
+        )

@@ -7,9 +7,8 @@ from typing import Any, ClassVar
 import torch.nn.functional as F
 from torch import Tensor
 
-from baselines._feature import PairedMethod, PairedOptions
+from baselines._feature import FeatureMethod, PairedOptions, Pairs
 from baselines._pairs import pool_channels, require_poolable
-from baselines.protocol import MapShape
 from baselines.spectral_kd import generic_weight
 
 
@@ -25,7 +24,7 @@ class MSEOptions(PairedOptions):
     spectral_scale: bool = False
 
 
-class FeatureMSE(PairedMethod):
+class FeatureMSE(FeatureMethod):
     """MSE of the maps, the teacher pooled over adjacent channels, averaged over the pairs of layers."""
 
     name = "feature_mse"
@@ -40,12 +39,11 @@ class FeatureMSE(PairedMethod):
     options_type = MSEOptions
     options: MSEOptions
 
-    def require_fit(self, student: MapShape, teacher: MapShape) -> None:
-        """See `PairedMethod.require_fit`."""
-        require_poolable(student, teacher)
+    def features(self) -> Pairs:
+        """See `FeatureMethod.features`."""
+        return Pairs(self.options, loss=self.loss, require_fit=require_poolable)
 
-    def pair_loss(self, number: int, student: Tensor, teacher: Tensor) -> Tensor:
-        """See `PairedMethod.pair_loss`."""
-        del number
+    def loss(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """Error of one pair of maps [B, C_s, H, W] and [B, C_t, H, W]."""
         error = F.mse_loss(student, pool_channels(teacher, student.shape[1]))
         return generic_weight(student.shape[-1]) * error if self.options.spectral_scale else error

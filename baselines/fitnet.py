@@ -1,12 +1,39 @@
 """FitNet as most tables have it: the hint is learned together with everything else."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from baselines._fitnet import Hint
+import torch.nn.functional as F
+
+from baselines._feature import FeatureMethod, PairedOptions, Pairs
+from baselines._modules import linear
+from baselines._pairs import evenly
+from baselines.protocol import Network
 
 
-class FitNet(Hint):
+@dataclass(frozen=True, kw_only=True)
+class HintOptions(PairedOptions):
+    """Layers default to the middle of each network, as in the paper."""
+
+    student_layers: tuple[int, ...] = ()
+    teacher_layers: tuple[int, ...] = ()
+
+
+def middle(network: Network) -> tuple[int, ...]:
+    """The layer at half of the depth."""
+    return evenly(network, 2)[:1]
+
+
+def hint(options: HintOptions) -> Pairs:
+    """A regressor from the student's layer to the teacher's, one Linear per token, and a mean squared error.
+
+    The regressors of the CNN codes end in a ReLU; tokens are signed, so there is none here.
+    """
+    return Pairs(options, loss=F.mse_loss, project=linear, default_layers=middle)
+
+
+class FitNet(FeatureMethod):
     """Hint loss on the middle layers, joint with the terms on logits."""
 
     name = "fitnet"
@@ -16,3 +43,9 @@ class FitNet(Hint):
         "100 and no soft labels in github HobbitLong/RepDistiller"
     )
     published: ClassVar[Mapping[str, Any]] = {"weight": 100.0, "logits": False, "label_smoothing": 0.0}
+    options_type = HintOptions
+    options: HintOptions
+
+    def features(self) -> Pairs:
+        """See `FeatureMethod.features`."""
+        return hint(self.options)

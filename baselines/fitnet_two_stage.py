@@ -6,7 +6,8 @@ from typing import Any, ClassVar, Literal
 
 from torch import Tensor
 
-from baselines._fitnet import Hint, HintOptions
+from baselines._feature import FeatureMethod, Pairs
+from baselines.fitnet import HintOptions, hint
 from baselines.protocol import Step
 
 
@@ -26,7 +27,7 @@ class TwoStageOptions(HintOptions):
         self.require("hint_share", 0 < self.hint_share < 1, "between 0 and 1")
 
 
-class FitNetTwoStage(Hint):
+class FitNetTwoStage(FeatureMethod):
     """Hint loss until `hint_share` of the training is done, terms on logits from there on.
 
     In the first stage layers above the tapped one, and the head, get no gradient; in the second the regressor
@@ -48,6 +49,10 @@ class FitNetTwoStage(Hint):
     options_type = TwoStageOptions
     options: TwoStageOptions
 
+    def features(self) -> Pairs:
+        """See `FeatureMethod.features`."""
+        return hint(self.options)
+
     def stage(self, progress: float) -> Literal["hint", "logits"]:
         """Which terms are active once `progress`, in [0, 1), of the training is done."""
         return "hint" if self.options.weight and progress < self.options.hint_share else "logits"
@@ -60,6 +65,4 @@ class FitNetTwoStage(Hint):
         """
         if step.progress is None:
             raise ValueError("a two-stage method must know how far training is: pass progress, in [0, 1)")
-        if self.stage(step.progress) == "logits":
-            return self.logit_terms(step)
-        return {name: self.options.weight * value for name, value in self.features(step).items()}
+        return self.logit_terms(step) if self.stage(step.progress) == "logits" else self.feature_terms(step)

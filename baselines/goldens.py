@@ -17,7 +17,7 @@ from baselines.manifold_kd import patch_loss, sample_loss, unit_tokens
 from baselines.projector_kd_released import normalised_mse
 from baselines.protocol import MapShape, Network
 from baselines.spectral_kd import spatial_alignment, spectral_alignment
-from baselines.vitkd import SHALLOW, ViTKD, ViTKDOptions
+from baselines.vitkd import SHALLOW, MimicAndGenerate, ViTKDOptions
 
 TOLERANCES = {torch.float32: 1e-5, torch.float64: 1e-10}
 """Largest relative error by precision: some hundred roundings, as sums are taken in another order."""
@@ -141,11 +141,12 @@ def _vitkd(arrays: Mapping[str, Tensor]) -> list[Parity]:
         mask_ratio=float(arrays["mask_ratio"]),
         logits=False,
     )
-    method = ViTKD(network("high_student"), network("high_teacher"), options, torch.Generator()).double()
+    part = MimicAndGenerate(options)
+    part.prepare(network("high_student"), network("high_teacher"), torch.Generator())
     state = {_our_name(name): value for name, value in arrays.items() if name.startswith("p_")}
-    method.load_state_dict(state | {"mask_token": state["mask_token"].flatten()})
+    part.double().load_state_dict(state | {"mask_token": state["mask_token"].flatten()})
     shallow = [[as_map(x) for x in arrays[name].unbind(1)] for name in ("low_student", "low_teacher")]
-    loss = method.mimic(*shallow) + method.generate(
+    loss = part.mimic(*shallow) + part.generate(
         as_map(arrays["high_student"]), as_map(arrays["high_teacher"]), dropped=arrays["dropped"]
     )
     return [_parity("loss", loss, arrays["loss"]), *_gradients(loss, arrays)]

@@ -8,8 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from baselines._feature import LayerPairs, PairedOptions
-from baselines.protocol import Step
+from baselines._feature import FeatureMethod, PairedOptions, Pairs
 
 
 def gram_distance(student: Tensor, teacher: Tensor) -> Tensor:
@@ -69,7 +68,32 @@ class ManifoldOptions(PairedOptions):
         self.require("rows", self.rows >= 1, "of 1 or more")
 
 
-class ManifoldKD(LayerPairs):
+class Relations(Pairs):
+    """The three relations of each pair of layers, weighted."""
+
+    def __init__(self, options: ManifoldOptions) -> None:
+        super().__init__(options, loss=patch_loss)
+        self.rows = options.rows
+        self.weights = {
+            "patch": options.patch_weight,
+            "sample": options.sample_weight,
+            "random": options.random_weight,
+        }
+
+    def compare(self, student: Tensor, teacher: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        """See `Pairs.compare`."""
+        student, teacher = unit_tokens(student), unit_tokens(teacher)
+        order = torch.randperm(student[..., 0].numel(), generator=generator, device=generator.device)
+        chosen = order[: self.rows].to(student.device)
+        relations = {
+            "patch": patch_loss(student, teacher),
+            "sample": sample_loss(student, teacher),
+            "random": random_loss(student, teacher, chosen=chosen),
+        }
+        return {name: self.weights[name] * value for name, value in relations.items() if self.weights[name]}
+
+
+class ManifoldKD(FeatureMethod):
     """Patch, sample and random relations, each averaged over the pairs of layers.
 
     The random tokens are drawn anew for every pair, from the step's generator; the released code draws them
@@ -94,26 +118,6 @@ class ManifoldKD(LayerPairs):
     options_type = ManifoldOptions
     options: ManifoldOptions
 
-    def features(self, step: Step) -> dict[str, Tensor]:
+    def features(self) -> Pairs:
         """See `FeatureMethod.features`."""
-        weights = {
-            "patch": self.options.patch_weight,
-            "sample": self.options.sample_weight,
-            "random": self.options.random_weight,
-        }
-        per_pair = [self.relations(unit_tokens(s), unit_tokens(t), step.generator) for s, t in self.pair_maps(step)]
-        return {
-            name: weight * torch.stack([pair[name] for pair in per_pair]).mean()
-            for name, weight in weights.items()
-            if weight
-        }
-
-    def relations(self, student: Tensor, teacher: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        """The three un-weighted terms of one pair of layers; unit tokens [B, N, C]."""
-        tokens = student[..., 0].numel()
-        order = torch.randperm(tokens, generator=generator, device=generator.device)
-        return {
-            "patch": patch_loss(student, teacher),
-            "sample": sample_loss(student, teacher),
-            "random": random_loss(student, teacher, chosen=order[: self.options.rows].to(student.device)),
-        }
+        return Relations(self.options)

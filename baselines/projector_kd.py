@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import torch
-from torch import nn
+import torch.nn.functional as F
 
+from baselines._feature import FeatureMethod, PairedOptions, Pairs
 from baselines._modules import linear
-from baselines._projected import ProjectedMSE
 
 
-class ProjectorKD(ProjectedMSE):
+class ProjectorKD(FeatureMethod):
     """MSE between the projected student and the teacher, averaged over the pairs of layers.
 
     The printed accuracies are not this method's: the released code never trains the projector and normalises
@@ -26,7 +25,9 @@ class ProjectorKD(ProjectedMSE):
         "label_smoothing": 0.1,
         "weight": 0.2,
     }
+    options_type = PairedOptions
+    options: PairedOptions
 
-    def projector(self, inputs: int, outputs: int, generator: torch.Generator) -> nn.Module:
-        """See `ProjectedMSE.projector`."""
-        return linear(inputs, outputs, generator=generator)
+    def features(self) -> Pairs:
+        """See `FeatureMethod.features`."""
+        return Pairs(self.options, loss=F.mse_loss, project=linear)

@@ -1,14 +1,13 @@
 """ProjectorKD as released: a random projection that no optimiser ever sees, and BatchNorm on both sides."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from baselines._feature import PairedMethod
-from baselines._modules import linear, per_token
+from baselines._feature import FeatureMethod, PairedOptions, Pairs
+from baselines._modules import linear
 
 
 def normalise(x: Tensor) -> Tensor:
@@ -28,7 +27,7 @@ def normalised_mse(projected: Tensor, teacher: Tensor) -> Tensor:
     return F.mse_loss(normalise(projected), normalise(teacher))
 
 
-class ProjectorKDReleased(PairedMethod):
+class ProjectorKDReleased(FeatureMethod):
     """Frozen random Linear, per-channel normalisation of both sides, MSE, averaged over the pairs.
 
     The released code makes its projectors in the first forward pass, after the optimiser was built from the
@@ -44,13 +43,9 @@ class ProjectorKDReleased(PairedMethod):
         "label_smoothing": 0.1,
         "weight": 0.2,
     }
-    projectors: nn.ModuleList
+    options_type = PairedOptions
+    options: PairedOptions
 
-    def make_modules(self, widths: Sequence[tuple[int, int]], generator: torch.Generator) -> None:
-        """See `PairedMethod.make_modules`."""
-        self.projectors = nn.ModuleList(linear(s, t, generator=generator) for s, t in widths)
-        self.projectors.requires_grad_(False)
-
-    def pair_loss(self, number: int, student: Tensor, teacher: Tensor) -> Tensor:
-        """See `PairedMethod.pair_loss`."""
-        return normalised_mse(per_token(self.projectors[number], student), teacher)
+    def features(self) -> Pairs:
+        """See `FeatureMethod.features`."""
+        return Pairs(self.options, loss=normalised_mse, project=linear, frozen=True)

@@ -1,12 +1,13 @@
 """What a distillation method may know, what it is given at each step, and what it gives back.
 
 Every feature map is a tensor [B, C, H, W] of patch tokens: class and distillation tokens never appear in it.
+What is read of an attention layer does carry them, before the patches.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,32 @@ class MapShape:
     width: int
 
 
+AttentionKind = Literal["queries", "keys", "values", "scores", "class_scores"]
+"""What can be read of an attention layer; `Outputs.attention` says what each is."""
+
+AttentionTap = tuple[AttentionKind, int]
+"""One of these kinds, and the layer."""
+
+
+@dataclass(frozen=True)
+class AttentionShape:
+    """Shape of one layer's self-attention, without the batch.
+
+    Attributes:
+        heads: Number of heads.
+        width: Channels of one head.
+        tokens: Tokens that attend to one another, `prefix` included.
+        prefix: How many of them come before the patches (class, distillation and register tokens).
+        windows: Windows of the image, each with attention of its own; 1 where all tokens attend to all.
+    """
+
+    heads: int
+    width: int
+    tokens: int
+    prefix: int
+    windows: int = 1
+
+
 @dataclass(frozen=True)
 class Network:
     """All that a method may know of a network when it builds its modules.
@@ -30,12 +57,32 @@ class Network:
         maps: For each layer 0 … depth − 1, the shape of its output before any final norm.
         final: Shape of the last map after the network's final norm.
         classes: Number of logits; 0 for a network without a head.
+        pooled: Channels of the vector that the head reads.
+        attention: For each layer that has it, the shape of its (last) self-attention.
+        class_heads: For each layer in which a class token attends to the patches, its number of heads; layers of
+            class attention count apart from those of self-attention, as in CaiT.
     """
 
     depth: int
     maps: Mapping[int, MapShape]
     final: MapShape
     classes: int
+    pooled: int = 0
+    attention: Mapping[int, AttentionShape] = field(default_factory=dict)
+    class_heads: Mapping[int, int] = field(default_factory=dict)
+
+    def everything(self) -> "Reading":
+        """All that can be read of the network."""
+        kinds: tuple[AttentionKind, ...] = ("queries", "keys", "values", "scores")
+        return Reading(
+            layers=tuple(sorted(self.maps)),
+            final=True,
+            pooled=True,
+            attention=tuple(
+                [(kind, layer) for kind in kinds for layer in self.attention]
+                + [("class_scores", layer) for layer in self.class_heads]
+            ),
+        )
 
     def layer(self, index: int) -> int:
         """The layer meant by `index`, which may count from the end (−1 is the last).
@@ -53,30 +100,101 @@ class Network:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """What is read of one network in one forward pass, beside its logits.
+
+    Attributes:
+        layers: Which maps, by absolute index.
+        final: Whether the map after the final norm.
+        pooled: Whether the vector that the head reads.
+        attention: What of which attention layers.
+    """
+
+    layers: tuple[int, ...] = ()
+    final: bool = False
+    pooled: bool = False
+    attention: tuple[AttentionTap, ...] = ()
+
+    def __or__(self, other: Self) -> "Reading":
+        """What either reads, each once."""
+        return Reading(
+            layers=tuple(sorted({*self.layers, *other.layers})),
+            final=self.final or other.final,
+            pooled=self.pooled or other.pooled,
+            attention=tuple(sorted({*self.attention, *other.attention})),
+        )
+
+    def keywords(self) -> dict[str, Any]:
+        """As arguments of a network: `network(images, **reading.keywords())`."""
+        return {name: getattr(self, name) for name in ("layers", "final", "pooled", "attention")}
+
+
+@dataclass(frozen=True)
 class Taps:
-    """Which maps a method needs: absolute layer indices, and whether the map after the final norm."""
+    """What a method needs of each network; see `Reading` for the parts."""
 
     student: tuple[int, ...] = ()
     teacher: tuple[int, ...] = ()
     student_final: bool = False
     teacher_final: bool = False
+    student_pooled: bool = False
+    teacher_pooled: bool = False
+    student_attention: tuple[AttentionTap, ...] = ()
+    teacher_attention: tuple[AttentionTap, ...] = ()
+
+    @property
+    def of_student(self) -> Reading:
+        """What is read of the student."""
+        return Reading(self.student, self.student_final, self.student_pooled, self.student_attention)
+
+    @property
+    def of_teacher(self) -> Reading:
+        """What is read of the teacher."""
+        return Reading(self.teacher, self.teacher_final, self.teacher_pooled, self.teacher_attention)
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """What one network returns for one batch.
+    """What one network returns for one batch; images are the first axis of every tensor.
 
     Attributes:
         logits: [B, K], of the class head (in evaluation: of the whole network).
         maps: Layer index → [B, C, H, W], un-normed block outputs of the tapped layers.
         final: [B, C, H, W], the last map after the final norm, if it was tapped.
         distillation_logits: [B, K] of a distillation token's own head, in training, where there is one.
+        pooled: [B, C], what the head reads, if it was tapped.
+        attention: (kind, layer) → what was tapped of attention. With w windows, H heads, n tokens of d channels:
+            "queries", "keys" and "values" are [B, w·H, n, d], after any norm of their own and not scaled; "scores"
+            [B, w·H, n, n] is what the softmax over keys takes, mixing of heads, position bias and mask included, so
+            that its softmax are the attention rows; "class_scores" [B, H, 1 + patches] is the row of the class
+            token, its own entry first.
     """
 
     logits: Tensor
     maps: Mapping[int, Tensor] = field(default_factory=dict)
     final: Tensor | None = None
     distillation_logits: Tensor | None = None
+    pooled: Tensor | None = None
+    attention: Mapping[AttentionTap, Tensor] = field(default_factory=dict)
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> Self:
+        """The same with every tensor changed."""
+        token = self.distillation_logits
+        return replace(
+            self.each_feature(change),
+            logits=change(self.logits),
+            distillation_logits=None if token is None else change(token),
+        )
+
+    def each_feature(self, change: Callable[[Tensor], Tensor]) -> Self:
+        """The same with every tensor but the logits changed."""
+        return replace(
+            self,
+            maps={layer: change(x) for layer, x in self.maps.items()},
+            final=None if self.final is None else change(self.final),
+            pooled=None if self.pooled is None else change(self.pooled),
+            attention={tap: change(x) for tap, x in self.attention.items()},
+        )
 
     def for_loss(self, *, detach: bool = False) -> Self:
         """The same in at least float32 and, if asked, cut from the graph."""
@@ -85,14 +203,7 @@ class Outputs:
             x = x.detach() if detach else x
             return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
-        token = self.distillation_logits
-        return replace(
-            self,
-            logits=ready(self.logits),
-            maps={layer: ready(x) for layer, x in self.maps.items()},
-            final=None if self.final is None else ready(self.final),
-            distillation_logits=None if token is None else ready(token),
-        )
+        return self.each(ready)
 
 
 @dataclass(frozen=True)
@@ -154,18 +265,28 @@ class Method(nn.Module, ABC):
     Attributes:
         name: How the method is asked for; unique.
         title: How it is written in a table.
+        paper: Authors and where the paper is to be found.
+        year: Of the paper.
+        aligns: What of the student is compared with what of the teacher, in a few words.
         source: Paper, equation or table, and repository.
+        licence: Of the authors' code.
+        differs: In one sentence, what the authors' code does that their paper does not say, or how this differs.
         published: Options as the source prints them (those not named stay at their default).
         options_type: Dataclass of the options.
         needs_teacher: Whether it can be built and run without one.
         random_terms: Names of the terms whose value depends on draws from the step's generator. Every other
             term is a mean over images (or over their pairs): showing each image twice does not change it.
-        taps: The maps that `forward` reads.
+        taps: What `forward` reads.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
+    paper: ClassVar[str]
+    year: ClassVar[int]
+    aligns: ClassVar[str]
     source: ClassVar[str]
+    licence: ClassVar[str]
+    differs: ClassVar[str]
     published: ClassVar[Mapping[str, Any]] = {}
     options_type: ClassVar[type[Options]] = Options
     needs_teacher: ClassVar[bool] = True
@@ -184,7 +305,7 @@ class Method(nn.Module, ABC):
         """Choose the layers, refuse what does not fit, make the modules.
 
         Returns:
-            The maps that `terms` will read.
+            What `terms` will read.
 
         Raises:
             ValueError: The networks do not fit the method; the message says what to do.
@@ -195,6 +316,9 @@ class Method(nn.Module, ABC):
     @abstractmethod
     def terms(self, step: Step) -> dict[str, Tensor]:
         """Named, weighted scalar terms of the loss; a term of weight 0 is left out."""
+
+    def after_step(self) -> None:
+        """Called by the trainer after every update of the parameters: for what must hold of them exactly."""
 
     def forward(
         self,
@@ -211,7 +335,7 @@ class Method(nn.Module, ABC):
         squares of them lose their digits, or overflow, in half precision.
 
         Args:
-            student: What the student returned, with every map in `taps`.
+            student: What the student returned, with all that is in `taps`.
             teacher: What the teacher returned for the same batch; no gradient reaches it.
             labels: [B] class indices, or [B, K] probabilities.
             generator: Source of every random draw of the step.

@@ -8,9 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from baselines._feature import PairedMethod, PairedOptions
+from baselines._feature import FeatureMethod, PairedOptions, Pairs
 from baselines._pairs import pool_channels, require_poolable
-from baselines.protocol import MapShape
 
 
 def spectral_alignment(student: Tensor, teacher: Tensor) -> Tensor:
@@ -73,7 +72,7 @@ class SpectralOptions(PairedOptions):
     teacher_layers: tuple[int, ...] = (0, 1, -6, -5, -4, -3, -2, -1)
 
 
-class SpectralKD(PairedMethod):
+class SpectralKD(FeatureMethod):
     """Spectral alignment averaged over the pairs of layers, computed by the spatial identity.
 
     Being an average, each pair has the weight / number of pairs. Distillation Dynamics (arXiv 2511.06848)
@@ -94,11 +93,6 @@ class SpectralKD(PairedMethod):
     options_type = SpectralOptions
     options: SpectralOptions
 
-    def require_fit(self, student: MapShape, teacher: MapShape) -> None:
-        """See `PairedMethod.require_fit`."""
-        require_poolable(student, teacher)
-
-    def pair_loss(self, number: int, student: Tensor, teacher: Tensor) -> Tensor:
-        """See `PairedMethod.pair_loss`."""
-        del number
-        return spatial_alignment(student, teacher)
+    def features(self) -> Pairs:
+        """See `FeatureMethod.features`."""
+        return Pairs(self.options, loss=spatial_alignment, require_fit=require_poolable)

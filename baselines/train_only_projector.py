@@ -3,13 +3,21 @@
 from collections import OrderedDict
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
+from baselines._feature import FeatureMethod, PairedOptions, Pairs
 from baselines._modules import linear
-from baselines._projected import ProjectedMSE
 
 
-class TrainOnlyProjector(ProjectedMSE):
+def linear_and_norm(inputs: int, outputs: int, generator: torch.Generator) -> nn.Module:
+    """Lift's module."""
+    return nn.Sequential(
+        OrderedDict(project=linear(inputs, outputs, generator, bias=False), norm=nn.LayerNorm(outputs))
+    )
+
+
+class TrainOnlyProjector(FeatureMethod):
     """Linear without bias and LayerNorm on the student's last tokens, compared with the teacher's by MSE.
 
     A student that keeps its width and its readout: what it lacks against Lift is the wide readout at
@@ -20,9 +28,9 @@ class TrainOnlyProjector(ProjectedMSE):
     name = "train_only_projector"
     title = "train-only projector"
     source = "control for Lift, arXiv 2511.15572; its module as in the authors' training/lift"
+    options_type = PairedOptions
+    options: PairedOptions
 
-    def projector(self, inputs: int, outputs: int, generator: torch.Generator) -> nn.Module:
-        """See `ProjectedMSE.projector`."""
-        return nn.Sequential(
-            OrderedDict(project=linear(inputs, outputs, generator=generator, bias=False), norm=nn.LayerNorm(outputs))
-        )
+    def features(self) -> Pairs:
+        """See `FeatureMethod.features`."""
+        return Pairs(self.options, loss=F.mse_loss, project=linear_and_norm)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from baselines._feature import FeatureMethod, FeatureOptions
+from baselines._feature import FeatureMethod, FeatureOptions, Part
 from baselines._modules import conv3x3, linear, per_token
 from baselines._pairs import require_same_grid, resolve_pairs
 from baselines.protocol import MapShape, Network, Step, Taps
@@ -53,50 +53,33 @@ class ViTKDOptions(FeatureOptions):
         self.require("form", self.form in ("sum", "mean"), 'that is "sum" or "mean"')
 
 
-class ViTKD(FeatureMethod):
-    """Mimicking of blocks 0 and 1 and masked generation of the final map (after the final norm).
+class MimicAndGenerate(Part):
+    """The two terms, "mimic" and "generation", weighted."""
 
-    Projections to the teacher's width exist only where the widths differ, as released. The mask acts on the
-    student's tokens. The paper's recipe adds NKD on the logits in some rows; it is not part of this.
-    """
+    def __init__(self, options: ViTKDOptions) -> None:
+        super().__init__()
+        self.options = options
 
-    name = "vitkd"
-    title = "ViTKD"
-    source = "arXiv 2209.02432; github yzd-v/cls_KD, mmcls/models/dis_losses/vitkd.py"
-    published: ClassVar[Mapping[str, Any]] = {
-        "mimic_weight": 3e-5,
-        "generation_weight": 3e-6,
-        "mask_ratio": 0.5,
-        "form": "sum",
-        "logits": False,
-        "label_smoothing": 0.1,
-    }
-    random_terms = frozenset({"generation"})
-    options_type = ViTKDOptions
-    options: ViTKDOptions
-
-    def prepare_features(self, student: Network, teacher: Network, generator: torch.Generator) -> Taps:
-        """See `FeatureMethod.prepare_features`."""
+    def prepare(self, student: Network, teacher: Network, generator: torch.Generator) -> Taps:
+        """See `Part.prepare`."""
         self.pairs = resolve_pairs(student, teacher, SHALLOW, SHALLOW)
         require_same_grid("the student's final map", student.final, "the teacher's", teacher.final)
 
         def align(own: MapShape, wanted: MapShape) -> nn.Module:
             if own.channels == wanted.channels:
                 return nn.Identity()
-            return linear(own.channels, wanted.channels, generator=generator)
+            return linear(own.channels, wanted.channels, generator)
 
         self.align_shallow = nn.ModuleList(align(student.maps[s], teacher.maps[t]) for s, t in self.pairs)
         self.align_final = align(student.final, teacher.final)
         width = teacher.final.channels
         self.mask_token = nn.Parameter(torch.zeros(width))
-        self.generation = nn.Sequential(
-            conv3x3(width, width, generator=generator), nn.ReLU(), conv3x3(width, width, generator=generator)
-        )
+        self.generation = nn.Sequential(conv3x3(width, width, generator), nn.ReLU(), conv3x3(width, width, generator))
         layers = tuple(s for s, _ in self.pairs), tuple(t for _, t in self.pairs)
         return Taps(*layers, student_final=True, teacher_final=True)
 
-    def features(self, step: Step) -> dict[str, Tensor]:
-        """See `FeatureMethod.features`."""
+    def terms(self, step: Step) -> dict[str, Tensor]:
+        """See `Part.terms`."""
         student, teacher = step.student.final, step.teacher.final
         assert student is not None and teacher is not None  # noqa: PT018 - both are in `taps`
         dropped = draw_mask(
@@ -140,3 +123,30 @@ class ViTKD(FeatureMethod):
             return error
         published = PUBLISHED_MAP.channels * PUBLISHED_MAP.height * PUBLISHED_MAP.width
         return error * (published / x[0].numel())
+
+
+class ViTKD(FeatureMethod):
+    """Mimicking of blocks 0 and 1 and masked generation of the final map (after the final norm).
+
+    Projections to the teacher's width exist only where the widths differ, as released. The mask acts on the
+    student's tokens. The paper's recipe adds NKD on the logits in some rows; it is not part of this.
+    """
+
+    name = "vitkd"
+    title = "ViTKD"
+    source = "arXiv 2209.02432; github yzd-v/cls_KD, mmcls/models/dis_losses/vitkd.py"
+    published: ClassVar[Mapping[str, Any]] = {
+        "mimic_weight": 3e-5,
+        "generation_weight": 3e-6,
+        "mask_ratio": 0.5,
+        "form": "sum",
+        "logits": False,
+        "label_smoothing": 0.1,
+    }
+    random_terms = frozenset({"generation"})
+    options_type = ViTKDOptions
+    options: ViTKDOptions
+
+    def features(self) -> Part:
+        """See `FeatureMethod.features`."""
+        return MimicAndGenerate(self.options)

@@ -7,7 +7,7 @@ import torch
 from timm.layers.norm import LayerNorm
 from torch import Tensor, nn
 
-from baselines.protocol import Outputs
+from baselines.protocol import AttentionTap, Outputs
 from baselines.students._config import ViTConfig
 from baselines.students._init import Initialiser
 from baselines.students._tapped import Tapped
@@ -25,15 +25,30 @@ class Lifted(Tapped):
         self.lift = lift
         self.head = head
 
-    def forward(self, images: Tensor, layers: Iterable[int] = (), *, final: bool = False) -> Outputs:
+    def forward(
+        self,
+        images: Tensor,
+        layers: Iterable[int] = (),
+        *,
+        final: bool = False,
+        pooled: bool = False,
+        attention: Iterable[AttentionTap] = (),
+    ) -> Outputs:
         """See `Tapped.forward`."""
         last = self.depth - 1
         wanted = set(layers)
-        tokens, maps = self.trunk(images, wanted - {last})
+        tokens, maps, attended = self.trunk(images, wanted - {last}, attention)
         lifted = self.as_map(self.lift(tokens[:, self.backbone.num_prefix_tokens :]))
         if last in wanted:
             maps[last] = lifted
-        return Outputs(logits=self.head(lifted.mean((2, 3))), maps=maps, final=lifted if final else None)
+        read = lifted.mean((2, 3))
+        return Outputs(
+            logits=self.head(read),
+            maps=maps,
+            final=lifted if final else None,
+            pooled=read if pooled else None,
+            attention=attended,
+        )
 
 
 def lift(config: ViTConfig, *, width: int, generator: torch.Generator, init: Initialiser | None = None) -> Tapped:

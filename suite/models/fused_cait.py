@@ -67,7 +67,14 @@ def tile(*, heads: int, tokens: int, itemsize: int, budget: int) -> tuple[int, i
 
 
 class FusedTalkingHeadAttn(TalkingHeadAttn):
-    """timm's talking-heads attention with a tiled forward pass; see :func:`fuse`."""
+    """timm's talking-heads attention with a tiled forward pass; see :func:`fuse`.
+
+    Attributes:
+        fused_attn: whether to take it; False, as in timm's other attention layers, lets timm's own forward run, whose
+            maps hooks can see.
+    """
+
+    fused_attn = True
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Attend.
@@ -78,7 +85,7 @@ class FusedTalkingHeadAttn(TalkingHeadAttn):
         Returns:
             ``[B, N, C]``.
         """
-        if self.training:
+        if self.training or not self.fused_attn:
             timms: torch.Tensor = super().forward(x)  # type: ignore[no-untyped-call]
             return timms
         B, N, C = x.shape

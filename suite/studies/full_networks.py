@@ -38,9 +38,9 @@ class Columns(nn.Module):
         self.whole = network
         self.register_buffer("columns", torch.tensor(columns), persistent=False)
 
-    def forward(self, images: torch.Tensor, layers: Iterable[int] = (), *, final: bool = False) -> Outputs:
+    def forward(self, images: torch.Tensor, layers: Iterable[int] = (), **asked: Any) -> Outputs:
         """See :class:`baselines.students.Tapped`."""
-        outputs: Outputs = self.whole(images, layers, final=final)
+        outputs: Outputs = self.whole(images, layers, **asked)
         return replace(outputs, logits=outputs.logits[:, self.columns])
 
     def network(self, example: torch.Tensor) -> Network:

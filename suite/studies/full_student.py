@@ -164,8 +164,7 @@ class _Block:
         micro = self.spec["recipe"]["micro_batch"]
         needs: list[Need] = []
         for student in students:
-            taps = student.method.taps
-            wanted = {student.teacher: (set(taps.teacher), taps.teacher_final)} if student.teacher else {}
+            wanted = {student.teacher: student.method.taps.of_teacher} if student.teacher else {}
             batch: Batch = stream.taught(pixels, labels, wanted)
             needs.append(need(student, batch, micro))
         shared = sum(footprint(teacher) for teacher in teachers.values())

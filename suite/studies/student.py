@@ -6,12 +6,14 @@ teacher: the network that plays the teacher's role, trained with the block's see
 
 from __future__ import annotations
 
-from functools import partial
+from functools import partial, reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from baselines import Reading
 from baselines import build as build_method
 from baselines.students import Tapped, ViTConfig, build_student
 from suite.data import Images, Split, load, normalise, random_views
@@ -186,9 +188,8 @@ def run_block(benches: Sequence[Bench]) -> dict[str, tuple[Arrays, Metrics] | Ex
 
 def _tapped(network: Tapped, name: str, students: Sequence[Student]) -> Teacher:
     """The teacher with the union of what its students tap."""
-    taps = [student.method.taps for student in students if student.teacher == name]
-    layers = sorted({layer for tap in taps for layer in tap.teacher})
-    return Teacher(network, tuple(layers), final=any(tap.teacher_final for tap in taps))
+    asked = [student.method.taps.of_teacher for student in students if student.teacher == name]
+    return Teacher(network, reduce(or_, asked, Reading()))
 
 
 def _result(student: Student, correct: NDArray[np.bool_]) -> tuple[Arrays, Metrics]:

@@ -115,12 +115,13 @@ class Student:
         if given is not None and self.distort is not None:
             given = self.distort(given)
         taps = self.method.taps
-        outputs = self.network(batch.pixels, taps.student, final=taps.student_final)
+        outputs = self.network(batch.pixels, **taps.of_student.keywords())
         terms = self.method(outputs, given, batch.labels, generator=self.generator, progress=self.done / self.steps)
         loss = total(terms)
         if self._diverged("loss", float(loss.detach()), terms):
             return
         norm = update(loss, self._optimiser, self._parameters, self.recipe["clip"])
+        self.method.after_step()
         if self._diverged("gradient", norm, terms):
             return
         for name, value in {**terms, "loss": loss}.items():

@@ -26,7 +26,7 @@ from timm.scheduler import create_scheduler_v2  # type: ignore[attr-defined]
 from timm.utils import ModelEmaV3  # type: ignore[attr-defined]
 from torch import nn
 
-from baselines.protocol import total
+from baselines.protocol import Reading, total
 from suite.errors import Stopped, one_line
 from suite.seeding import drawing_from, mixed_seed
 from suite.train.optim import optimiser
@@ -220,7 +220,7 @@ class FullStudent:
         taps = self.method.taps
         private = drawing_from(seed, device=self.numerics.device) if self._draws else nullcontext()
         with self.numerics.autocast(), private:
-            outputs = self.network(batch.pixels, taps.student, final=taps.student_final)
+            outputs = self.network(batch.pixels, **taps.of_student.keywords())
         terms: dict[str, torch.Tensor] = self.method(
             outputs,
             given,
@@ -254,6 +254,7 @@ class FullStudent:
             return
         self._scaler.step(self._optimiser)  # skips an update whose scaled gradients overflowed
         self._scaler.update()
+        self.method.after_step()
         self.average.update(self.network)
         numbers["overflows"] = float(overflowed)
         numbers["gradient"] = 0.0 if overflowed else numbers["gradient"]
@@ -323,13 +324,11 @@ def train(
 
 def _step(due: Sequence[FullStudent], stream: Slices, processes: Processes, position: int) -> None:
     """One step of the students at a position."""
-    wanted: dict[str, tuple[set[int], bool]] = {}
+    wanted: dict[str, Reading] = {}
     for student in due:
         student.begin()
         if student.teacher:
-            taps = student.method.taps
-            layers, final = wanted.get(student.teacher, (set(), False))
-            wanted[student.teacher] = layers | set(taps.teacher), final or taps.teacher_final
+            wanted[student.teacher] = wanted.get(student.teacher, Reading()) | student.method.taps.of_teacher
     for number, pixels, labels in stream.step(position):
         batch = stream.taught(pixels, labels, wanted)
         for student in due:

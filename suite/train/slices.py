@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from torch.utils.data import Dataset
 
+    from baselines.protocol import Reading
     from baselines.students import Tapped
     from suite.data.training import Item
     from suite.train.distributed import Processes
@@ -165,19 +166,16 @@ class Slices:
             labels = labels.to(self._numerics.device, non_blocking=True)
             yield index, *self._mix(pixels, labels, step=number, number=index)
 
-    def taught(self, pixels: torch.Tensor, labels: torch.Tensor, wanted: Mapping[str, tuple[set[int], bool]]) -> Batch:
+    def taught(self, pixels: torch.Tensor, labels: torch.Tensor, wanted: Mapping[str, Reading]) -> Batch:
         """One pass of every wanted teacher.
 
         Args:
             pixels: images of a slice.
             labels: their labels.
-            wanted: by teacher: the layers to tap, and whether the map after the final norm is needed.
+            wanted: what is read of each teacher.
         """
         with self._numerics.autocast():
-            found = {
-                name: Teacher(self.teachers[name], tuple(sorted(layers)), final=final)(pixels)
-                for name, (layers, final) in wanted.items()
-            }
+            found = {name: Teacher(self.teachers[name], reading)(pixels) for name, reading in wanted.items()}
         return Batch(pixels, labels, found)
 
     def close(self) -> None:

@@ -8,16 +8,16 @@ seed alone, never on how many students look on, so that a killed block resumes a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
-from baselines.protocol import Outputs
+from baselines.protocol import Outputs, Reading
 from suite.data import Images, normalise, random_views
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from baselines.students import Tapped
 
@@ -47,14 +47,13 @@ class Teacher:
     """A network in eval mode and what is tapped of it."""
 
     network: Tapped
-    layers: tuple[int, ...]
-    final: bool = False
+    reading: Reading = field(default_factory=Reading)
 
     def __call__(self, pixels: torch.Tensor) -> Outputs:
         """Outputs for a batch, without a graph."""
         self.network.eval()
         with torch.no_grad():
-            outputs: Outputs = self.network(pixels, self.layers, final=self.final)
+            outputs: Outputs = self.network(pixels, **self.reading.keywords())
         return outputs
 
 
@@ -91,20 +90,22 @@ def _seeded(*numbers: int) -> torch.Generator:
 
 
 def _take(outputs: Outputs, index: torch.Tensor) -> Outputs:
-    return replace(
-        outputs,
-        logits=outputs.logits[index],
-        maps={layer: values[index] for layer, values in outputs.maps.items()},
-        final=None if outputs.final is None else outputs.final[index],
-    )
+    return outputs.each(lambda x: x[index])
 
 
 def _join(parts: list[Outputs]) -> Outputs:
     first = parts[0]
+
+    def joined(of: Callable[[Outputs], torch.Tensor | None]) -> torch.Tensor | None:
+        found = [x for x in map(of, parts) if x is not None]
+        return torch.cat(found) if found else None
+
     return Outputs(
         logits=torch.cat([part.logits for part in parts]),
         maps={layer: torch.cat([part.maps[layer] for part in parts]) for layer in first.maps},
-        final=None if first.final is None else torch.cat([p.final for p in parts if p.final is not None]),
+        final=joined(lambda part: part.final),
+        pooled=joined(lambda part: part.pooled),
+        attention={tap: torch.cat([part.attention[tap] for part in parts]) for tap in first.attention},
     )
 
 
@@ -192,23 +193,15 @@ class Live:
 
 
 def shuffle_images(outputs: Outputs) -> Outputs:
-    """A control: every image gets its neighbour's maps, so they say nothing of it; the logits stay its own."""
-    return replace(
-        outputs,
-        maps={layer: torch.roll(values, 1, dims=0) for layer, values in outputs.maps.items()},
-        final=None if outputs.final is None else torch.roll(outputs.final, 1, dims=0),
-    )
+    """A control: every image gets its neighbour's features, so they say nothing of it; the logits stay its own."""
+    return outputs.each_feature(lambda x: torch.roll(x, 1, dims=0))
 
 
 def permute_channels(outputs: Outputs, *, seed: int) -> Outputs:
-    """A control: the channels of every map in one fixed other order, the logits as they are."""
+    """A control: the second axis (channels, or heads) of all but the logits in one fixed other order."""
 
     def permuted(values: torch.Tensor) -> torch.Tensor:
         order = torch.randperm(values.shape[1], generator=_seeded(seed, values.shape[1]))
         return values[:, order.to(values.device)]
 
-    return replace(
-        outputs,
-        maps={layer: permuted(values) for layer, values in outputs.maps.items()},
-        final=None if outputs.final is None else permuted(outputs.final),
-    )
+    return outputs.each_feature(permuted)

@@ -43,7 +43,7 @@ def test_every_projector_parameter_moves(name):
 
 def test_the_released_projector_stays_where_it_was():
     moved = after_one_step(made("projector_kd_released"))
-    assert moved.keys() == {"projectors.0.weight", "projectors.0.bias"}
+    assert moved.keys() == {"part.projectors.0.weight", "part.projectors.0.bias"}
     assert set(moved.values()) == {0.0}
 
 
@@ -64,7 +64,7 @@ def test_the_loss_is_a_mean_squared_error_after_a_linear_map_per_token(name):
     method = made(name, weight=1.0)
     own, taught, labels = both(method.taps)
     (s,), (t,) = method.taps.student, method.taps.teacher
-    projector = method.projectors[0]
+    projector = method.part.projectors[0]
     tokens = own.maps[s].flatten(2).mT @ projector.weight.T + projector.bias
     wanted = F.mse_loss(tokens, taught.maps[t].flatten(2).mT)
     torch.testing.assert_close(run(method, own, taught, labels)["feature"], wanted)
@@ -73,7 +73,7 @@ def test_the_loss_is_a_mean_squared_error_after_a_linear_map_per_token(name):
 def test_the_control_for_lift_has_lifts_module():
     method = made("train_only_projector", weight=1.0)
     own, taught, labels = both(method.taps)
-    project, norm = method.projectors[0]
+    project, norm = method.part.projectors[0]
     assert project.bias is None
     tokens = norm(own.maps[7].flatten(2).mT @ project.weight.T)
     wanted = F.mse_loss(tokens, taught.maps[9].flatten(2).mT)

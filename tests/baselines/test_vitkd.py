@@ -51,10 +51,10 @@ def test_kept_tokens_are_not_compared(seed):
     student, teacher = finals(seed)
     dropped = draw_mask(3, 16, ratio=0.5, generator=seeded(seed))
     as_map = dropped.reshape(3, 1, 4, 4)
-    plain = method.generate(student, teacher, dropped=dropped)
+    plain = method.part.generate(student, teacher, dropped=dropped)
     noise = torch.randn(teacher.shape, generator=seeded(seed + 1))
-    assert torch.equal(method.generate(student, teacher + noise * ~as_map, dropped=dropped), plain)
-    assert not torch.equal(method.generate(student, teacher + noise * as_map, dropped=dropped), plain)
+    assert torch.equal(method.part.generate(student, teacher + noise * ~as_map, dropped=dropped), plain)
+    assert not torch.equal(method.part.generate(student, teacher + noise * as_map, dropped=dropped), plain)
 
 
 @given(seed=st.integers(0, 2**31))
@@ -62,7 +62,7 @@ def test_dropped_tokens_of_the_student_are_hidden(seed):
     method = made()
     student, teacher = finals(seed)
     dropped = draw_mask(3, 16, ratio=0.5, generator=seeded(seed))
-    (gradient,) = torch.autograd.grad(method.generate(student, teacher, dropped=dropped), student)
+    (gradient,) = torch.autograd.grad(method.part.generate(student, teacher, dropped=dropped), student)
     touched = gradient.abs().sum(1).flatten(1) > 0
     assert not (touched & dropped).any()
     assert touched.any()
@@ -78,7 +78,7 @@ def test_a_kept_token_matters_only_near_a_dropped_one():
     teacher = torch.randn(1, 24, 8, 8, generator=seeded(1))
     dropped = torch.zeros(1, 64, dtype=torch.bool)
     dropped[0, 0] = True
-    (gradient,) = torch.autograd.grad(method.generate(student, teacher, dropped=dropped), student)
+    (gradient,) = torch.autograd.grad(method.part.generate(student, teacher, dropped=dropped), student)
     reached = gradient[0].abs().sum(0) > 0
     near = torch.zeros(8, 8, dtype=torch.bool)
     near[:3, :3] = True
@@ -89,8 +89,8 @@ def test_a_kept_token_matters_only_near_a_dropped_one():
 def test_equal_shallow_maps_cost_nothing_at_equal_width():
     method = made(student=network(depth=8, channels=24))
     maps = [torch.randn(2, 24, 4, 4, generator=seeded(i)) for i in range(2)]
-    assert method.mimic(maps, maps) == 0
-    assert method.mimic([maps[0] + 1, maps[1]], maps) == 24 * 16
+    assert method.part.mimic(maps, maps) == 0
+    assert method.part.mimic([maps[0] + 1, maps[1]], maps) == 24 * 16
 
 
 def test_only_unequal_widths_are_aligned():
@@ -131,12 +131,12 @@ def test_the_mean_form_is_the_published_weight_on_a_mean():
     method = made(form="mean", mimic_weight=3e-5, generation_weight=3e-6, student=TEACHER)
     zeros = [torch.zeros(2, 24, 4, 4)] * 2
     ones = [torch.ones(2, 24, 4, 4)] * 2
-    assert method.mimic(zeros, ones).item() == pytest.approx(4.52, abs=0.005)
-    method.generation.requires_grad_(False)
-    for parameter in method.generation.parameters():
+    assert method.part.mimic(zeros, ones).item() == pytest.approx(4.52, abs=0.005)
+    method.part.generation.requires_grad_(False)
+    for parameter in method.part.generation.parameters():
         parameter.zero_()
     half = torch.arange(16).repeat(2, 1) < 8
-    assert method.generate(zeros[0], ones[0], dropped=half).item() == pytest.approx(0.226, abs=0.0005)
+    assert method.part.generate(zeros[0], ones[0], dropped=half).item() == pytest.approx(0.226, abs=0.0005)
 
 
 def test_other_grids_of_the_final_map_are_refused():

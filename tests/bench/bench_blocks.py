@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from baselines import METHODS, Network
+from baselines import METHODS, Network, Reading
 from baselines import build as build_method
 from baselines.students import Tapped, ViTConfig, build_student, width_aware
 from suite import profile
@@ -88,9 +89,8 @@ def student(
 
 def tapped(students: Sequence[Student]) -> dict[str, Teacher]:
     """The teacher with the union of what the students tap."""
-    taps = [each.method.taps for each in students]
-    layers = sorted({layer for tap in taps for layer in tap.teacher})
-    return {"it": Teacher(teacher(), tuple(layers), final=any(tap.teacher_final for tap in taps))}
+    asked = [each.method.taps.of_teacher for each in students]
+    return {"it": Teacher(teacher(), reduce(or_, asked, Reading()))}
 
 
 def live(students: Sequence[Student]) -> Live:

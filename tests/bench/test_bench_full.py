@@ -16,7 +16,7 @@ from bench_timing import always, take_turns
 from timm.layers import set_fused_attn
 from torch.utils.flop_counter import FlopCounterMode
 
-from baselines import METHODS
+from baselines import METHODS, Reading
 from baselines import build as build_method
 from baselines.students import Tapped, ViTConfig, build_student
 from suite.models import build
@@ -98,9 +98,7 @@ def batch_for(made, students):
     wanted = {}
     for one in students:
         if one.teacher:
-            taps = one.method.taps
-            layers, final = wanted.get("it", (set(), False))
-            wanted["it"] = layers | set(taps.teacher), final or taps.teacher_final
+            wanted["it"] = wanted.get("it", Reading()) | one.method.taps.of_teacher
     return made.stream.taught(made.pixels, made.labels, wanted)
 
 

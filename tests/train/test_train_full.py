@@ -154,8 +154,7 @@ def _first_epoch(one):
     while one.done < one.steps_per_epoch:
         one.begin()
         for number, pixels, labels in batches.step(one.done):
-            taps = one.method.taps
-            wanted = {one.teacher: (set(taps.teacher), taps.teacher_final)} if one.teacher else {}
+            wanted = {one.teacher: one.method.taps.of_teacher} if one.teacher else {}
             one.learn(batches.taught(pixels, labels, wanted), number)
         one.update()
     one.record({"accuracy": float(one.done)}, speed=1.0)
@@ -325,6 +324,9 @@ class Failing(nn.Module):
             return {**terms, "more": terms["ce"] * float("nan")}
         return terms
 
+    def after_step(self):
+        self.inner.after_step()
+
 
 def failing(folder, at, how):
     one = student("soft_kd", folder, key="failing")
@@ -360,8 +362,8 @@ def test_what_is_held_for_the_backward_pass_grows_with_the_slice_and_the_rest_do
     one = student("projector_kd", tmp_path)
     before = state(one)
     batches = stream()
-    taps = one.method.taps
-    probe = batches.taught(torch.randn(2, 1, SIDE, SIDE), torch.tensor([0, 1]), {"it": (set(taps.teacher), False)})
+    asked = {"it": one.method.taps.of_teacher}
+    probe = batches.taught(torch.randn(2, 1, SIDE, SIDE), torch.tensor([0, 1]), asked)
     small, large = need(one, probe, 2), need(one, probe, 8)
     assert large.activations == 4 * small.activations > 0
     assert small.gradients == 4 * sum(p.numel() for p in one.both.parameters() if p.requires_grad)

@@ -15,10 +15,11 @@ from train_nets import (
     modules,
     outcome,
     student,
+    taught_shapes,
     teacher,
 )
 
-from baselines import METHODS
+from baselines import METHODS, Reading
 from baselines.students import Tapped
 from suite.models import build
 from suite.train.block import train
@@ -104,7 +105,7 @@ class Watched:
 
     def _note(self, network, args, kwargs, _outputs):
         quiet = not any(part.training for part in network.modules()) and not torch.is_grad_enabled()
-        self.calls.append((len(args[0]), tuple(args[1]), kwargs["final"], quiet))
+        self.calls.append((len(args[0]), tuple(kwargs["layers"]), kwargs["final"], quiet))
 
 
 @pytest.mark.parametrize("count", [1, 5])
@@ -121,7 +122,7 @@ def test_a_live_teacher_is_asked_once_a_step_for_the_union(count, tmp_path):
 def test_the_teacher_learns_nothing(tmp_path):
     network = Tapped(build(RESNET, classes=CLASSES, seed=0)).train()  # its BatchNorm would notice a pass in training
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    taught = Teacher(network, (4,))
+    taught = Teacher(network, Reading((4,)))
     outputs = taught(EXAMPLE + torch.rand(2, 1, 8, 8))
     assert not any(part.training for part in network.modules())
     assert not outputs.logits.requires_grad
@@ -149,7 +150,7 @@ def test_a_method_cannot_reach_back_to_the_teacher(tmp_path):
     class Careless:
         def batch(self, step):
             batch = live().batch(step)
-            given = network(batch.pixels, (0, 1, 2), final=True)
+            given = network(batch.pixels, **taught_shapes().everything().keywords())
             assert given.logits.requires_grad
             return Batch(batch.pixels, batch.labels, {"trained": given})
 

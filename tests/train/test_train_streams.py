@@ -19,7 +19,7 @@ from train_nets import (
     teacher,
 )
 
-from baselines import Outputs
+from baselines import Outputs, Reading
 from suite.data import Images
 from suite.train.block import train
 from suite.train.teacher import (
@@ -44,7 +44,7 @@ def numbered(count=10):
 def bank(count=10, *, batch=6, seed=0, views=VIEWS, layers=(0, 2), distort=DISTORT, chunk=256):
     return Bank(
         numbered(count),
-        {"it": Teacher(NETWORK, layers, final=True)},
+        {"it": Teacher(NETWORK, Reading(layers, final=True))},
         data=DATA,
         views=views,
         distort=distort,
@@ -56,7 +56,7 @@ def bank(count=10, *, batch=6, seed=0, views=VIEWS, layers=(0, 2), distort=DISTO
 
 
 def fresh(count=10, *, batch=6, seed=0, distort=DISTORT):
-    taught = {"it": Teacher(NETWORK, (0, 2), final=True)}
+    taught = {"it": Teacher(NETWORK, Reading((0, 2), final=True))}
     return Live(numbered(count), taught, data=DATA, distort=distort, batch=batch, seed=seed, device="cpu")
 
 

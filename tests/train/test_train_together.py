@@ -105,14 +105,15 @@ def plain_run(name):
             group["lr"] = _rate(step)
         batch = stream.batch(step)
         with torch.no_grad():
-            taught = None if name == "none" else teacher_network(batch.pixels, method.taps.teacher, final=True)
+            taught = None if name == "none" else teacher_network(batch.pixels, **method.taps.of_teacher.keywords())
         network.train()
-        own = network(batch.pixels, method.taps.student, final=method.taps.student_final)
+        own = network(batch.pixels, **method.taps.of_student.keywords())
         loss = sum(method(own, taught, batch.labels, generator=generator, progress=step / STEPS).values())
         adam.zero_grad()
         loss.backward()
         norms.append(float(torch.nn.utils.clip_grad_norm_([p for _, p in named], RECIPE["clip"])))
         adam.step()
+        method.after_step()
         losses.append(float(loss.detach()))
     return network, method, losses, norms
 

@@ -64,7 +64,7 @@ def taught_shapes() -> Network:
 def live(*, batch: int = 8, seed: int = 0, **changes) -> Live:
     """A stream with two teachers, each tapped at every layer."""
     names = {"trained": teacher(0), "random": teacher(1)}
-    taught = {name: Teacher(network, (0, 1, 2), final=True) for name, network in names.items()}
+    taught = {name: Teacher(network, taught_shapes().everything()) for name, network in names.items()}
     options = {"data": DATA, "distort": DISTORT, "batch": batch, "seed": seed, "device": "cpu"}
     return Live(images(), taught, **(options | changes))
 
