@@ -191,12 +191,13 @@ def _claims(options: argparse.Namespace) -> int:
     sessions = _sessions(options, claims, evidence)
     assessments = [assessment for session in sessions for assessment in session.assessments]
     status = _show(assessments, evidence, options, console)
-    if options.sync:  # before the page, which links to what was exported
-        _sync_if_installed(assessments, evidence)
+    everything = _everything(options, evidence, sessions)
     if evidence.profile.scope != "smoke":
-        _if_possible("the report page", "report", lambda: _write_report(claims, evidence, sessions))
-        if not options.released:
-            _say("released evidence was not judged: clone an author's repository and add --released DIR")
+        _if_possible("the report page", "report", lambda: _write_report(evidence, everything))
+    if options.sync:  # after the page, whose figures the view holds
+        _sync_if_installed(everything, evidence)
+    if evidence.profile.scope != "smoke" and not options.released:
+        _say("released evidence was not judged: clone an author's repository and add --released DIR")
     failed = any(outcome in (Outcome.FAILED, Outcome.KILLED) for outcome in outcomes.values())
     if failed:
         _say(f"some cells failed: '{profile.asking('status')}' tells why")
@@ -299,19 +300,13 @@ def _if_possible(view: str, command: str, make: Callable[[], None]) -> None:
         _say(f"{view} is not up to date: {one_line(fault)}; 'python -m suite {command}' tries again")
 
 
-def _sync_if_installed(assessments: list[Assessment], evidence: Evidence) -> None:
+def _sync_if_installed(sessions: Sequence[Judged], evidence: Evidence) -> None:
     from importlib.util import find_spec  # noqa: PLC0415
 
     def synchronise() -> None:
-        from suite.show.mlflow_current import is_current, remember, state  # noqa: PLC0415
+        from suite.show.mlflow.view import sync  # noqa: PLC0415
 
-        root = evidence.store.root
-        if is_current(root, state(root, assessments)):
-            return
-        from suite.show.mlflow_export import sync  # noqa: PLC0415
-
-        sync(root, assessments)
-        remember(root, state(root, assessments))
+        sync(evidence.store.root, [one for session in sessions for one in session.assessments])
 
     if find_spec("mlflow") is None:
         _say("MLflow is not installed: the evidence is complete without it; 'python -m suite sync' adds the view")
@@ -348,24 +343,34 @@ def _others(evidence: Evidence) -> list[Profile]:
     return found
 
 
-def _write_report(claims: Sequence[Claim], evidence: Evidence, sessions: Sequence[Judged]) -> None:
-    """Write the page of the session's verdicts and of every other profile that has evidence."""
+def _everything(options: argparse.Namespace, evidence: Evidence, sessions: Sequence[Judged] = ()) -> list[Judged]:
+    """The verdicts of every claim at the session's profiles and at every other profile that has evidence.
+
+    Page and MLflow show all of it, whatever claims the command selected; ``sessions`` is what was judged already.
+    """
+    from suite import catalog  # noqa: PLC0415
+    from suite.show.page.report import judge_profiles  # noqa: PLC0415
+
+    claims = catalog.discover()
+    if options.only or not sessions:
+        sessions = _sessions(options, claims, evidence)
+    return [*sessions, *judge_profiles(claims, _others(evidence), evidence.store)]
+
+
+def _write_report(evidence: Evidence, sessions: Sequence[Judged]) -> None:
+    """Write the page of some sessions' verdicts."""
     from suite.evidence.disk import writing  # noqa: PLC0415
-    from suite.show.mlflow_export import attach_files  # noqa: PLC0415
-    from suite.show.page.report import judge_profiles, write_report  # noqa: PLC0415
+    from suite.show.page.report import write_report  # noqa: PLC0415
     from suite.show.recorded import history  # noqa: PLC0415
 
-    known = history(RECORDED)
-    others = judge_profiles(claims, _others(evidence), evidence.store)
     with writing(evidence.store.root):
-        page = write_report(evidence.store.root, [*sessions, *others], history=known)
+        page = write_report(evidence.store.root, sessions, history=history(RECORDED))
     _say(f"the report page is {page}")
-    attach_files(evidence.store.root, [one for session in (*sessions, *others) for one in session.assessments])
 
 
 def _report(options: argparse.Namespace) -> int:
-    claims, _, evidence = _session(options)
-    _write_report(claims, evidence, _sessions(options, claims, evidence))
+    _, _, evidence = _session(options)
+    _write_report(evidence, _everything(options, evidence))
     return OK
 
 
@@ -448,24 +453,31 @@ def _goldens(options: argparse.Namespace) -> int:
 
 
 def _sync(options: argparse.Namespace) -> int:
-    from suite.show.mlflow_export import sync  # noqa: PLC0415
+    from suite.show.mlflow.view import export, sync  # noqa: PLC0415
 
-    claims, _, evidence = _session(options)
-    sync(evidence.store.root, _assessed(options, claims, evidence), rebuild=options.rebuild)
+    _, _, evidence = _session(options)
+    assessments = [one for session in _everything(options, evidence) for one in session.assessments]
+    server = options.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI", "")
+    if server:
+        done = export(server, evidence.store.root, assessments)
+        print(f"{server}: {done.created} runs written, {done.replaced} replaced, {done.unchanged} right already")
+    else:
+        sync(evidence.store.root, assessments, rebuild=options.rebuild)
     return OK
 
 
 def _ui(options: argparse.Namespace) -> int:
-    from suite.show.mlflow_export import print_links, serve, sync  # noqa: PLC0415
+    from suite.show.mlflow.ui import print_links, serve  # noqa: PLC0415
+    from suite.show.mlflow.view import sync  # noqa: PLC0415
 
     running = _is_ours(options.port, Path(options.evidence))
     claims, _, evidence = _session(options)
-    sync(evidence.store.root, _assessed(options, claims, evidence))
+    sync(evidence.store.root, [one for session in _everything(options, evidence) for one in session.assessments])
     if running:
-        print_links(evidence.store.root, port=options.port, claims=claims)
+        print_links(evidence.store.root, port=options.port, claims=[claim.key for claim in claims])
         _say(f"the UI of this evidence is running already, at port {options.port}; it shows what is new")
         return OK
-    return serve(evidence.store.root, port=options.port, claims=claims)
+    return serve(evidence.store.root, port=options.port, claims=[claim.key for claim in claims])
 
 
 def _is_ours(port: int, root: Path) -> bool:
@@ -474,7 +486,8 @@ def _is_ours(port: int, root: Path) -> bool:
     Raises:
         SuiteError: something else holds the port; the message says what to do.
     """
-    from suite.show.mlflow_ui import HOST, served  # noqa: PLC0415
+    from suite.show.links import HOST  # noqa: PLC0415
+    from suite.show.mlflow.ui import served  # noqa: PLC0415
 
     if port not in PORTS:
         raise SuiteError(f"--port {port}: give one from {PORTS[0]} to {PORTS[-1]}")

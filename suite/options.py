@@ -205,8 +205,13 @@ def _parser() -> _Parser:
     goldens.add_argument(
         "folder", nargs="?", metavar="DIR", default="tests/golden", help=".npz files (default: tests/golden)"
     )
-    sync = command("sync", "bring the MLflow store up to date with the evidence", session, lent)
-    sync.add_argument("--rebuild", action="store_true", help="build it anew")
+    sync = command("sync", "bring the MLflow view up to date, or write it to a server that others use", session, lent)
+    sync.add_argument("--rebuild", action="store_true", help="build it anew even if it is up to date")
+    sync.add_argument(
+        "--tracking-uri",
+        metavar="URI",
+        help="write to this MLflow server instead (also: $MLFLOW_TRACKING_URI); again writes only what is missing",
+    )
     ui = command("ui", "start the MLflow UI on the evidence", session, lent)
     ui.add_argument("--port", type=int, default=5000, metavar="N", help="port on this machine (default: 5000)")
     command("report", "write the report page from existing evidence", session, lent)

@@ -286,21 +286,21 @@ def test_a_full_disk_is_one_line_and_2_with_what_is_finished_kept(run):
 def test_a_view_that_fails_changes_no_verdict_and_no_status(run, monkeypatch, capsys):
     run("claims")
     command = ["claims", "--profile", "toy.toml", "--device", "cpu"]
-    monkeypatch.setattr("suite.show.mlflow_export.sync", lambda *_: 1 / 0)
+    monkeypatch.setattr("suite.show.mlflow.view.sync", lambda *_: 1 / 0)
     monkeypatch.setattr("suite.show.page.report.write_report", lambda *_, **__: {}["x"])
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: object())
     assert main(command) == OK
     assert capsys.readouterr().err.splitlines() == [
-        "suite: MLflow is not up to date: ZeroDivisionError: division by zero; 'python -m suite sync' tries again",
         "suite: the report page is not up to date: KeyError: 'x'; 'python -m suite report' tries again",
+        "suite: MLflow is not up to date: ZeroDivisionError: division by zero; 'python -m suite sync' tries again",
         RELEASED_TOO,
     ]
     monkeypatch.setattr("suite.show.page.report.write_report", draw)
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     assert main(command) == OK
     assert capsys.readouterr().err.splitlines() == [
-        "suite: MLflow is not installed: the evidence is complete without it; 'python -m suite sync' adds the view",
         f"suite: the report page is {Path('evidence/report/index.html')}",
+        "suite: MLflow is not installed: the evidence is complete without it; 'python -m suite sync' adds the view",
         RELEASED_TOO,
     ]
 

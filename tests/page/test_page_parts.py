@@ -13,8 +13,8 @@ from suite.judge import Interval, Region, Verdict
 from suite.show.figures.judged import Judged as What
 from suite.show.figures.judged import Row
 from suite.show.figures.palette import DARK, LIGHT
+from suite.show.links import slug
 from suite.show.page import palette
-from suite.show.page.item import slug
 from suite.show.page.markup import Markup, join, tag
 from suite.show.page.spark import WIDTH, spark
 from suite.show.page.words import MEANING

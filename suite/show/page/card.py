@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from suite.judge import Position
 from suite.run.progress import duration
 from suite.show import describe
-from suite.show.mlflow_rows import experiment_name, run_name
+from suite.show.mlflow.rows import experiment_name, run_name
 from suite.show.numbers import interval_text, number, plural, with_unit
 from suite.show.page.markup import Content, Markup, join, link, tag
 from suite.show.page.pieces import chip, departure, paper_link

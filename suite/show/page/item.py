@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from suite.assess import claim_verdict
 from suite.claim import Constant
 from suite.judge import Verdict
+from suite.show.links import slug
 from suite.show.terminal import by_claim
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Item:
         picture: its figure.
         runs: what it stands on, directly.
         history: recorded values at the same profile, oldest first.
-        mlflow: where the MLflow UI shows it; empty if it was not exported yet.
+        mlflow: where the MLflow UI shows it, once it runs.
     """
 
     assessment: Assessment
@@ -72,11 +72,6 @@ class Section:
         """One word a profile."""
         groups = by_claim(item.assessment for item in self.items)
         return {profile: claim_verdict(group) for (_, profile), group in groups.items()}
-
-
-def slug(name: str) -> str:
-    """Letters, digits, dots, hyphens and underscores only: safe as an anchor and as a file's name."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name)
 
 
 @dataclass(frozen=True)

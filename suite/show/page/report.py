@@ -11,11 +11,9 @@ from suite.errors import SuiteError, Unavailable
 from suite.evidence.runtime import commit
 from suite.show import describe
 from suite.show.files import replace_text
-from suite.show.mlflow_rows import experiment_name
-from suite.show.mlflow_store import experiments
-from suite.show.mlflow_ui import verdicts_link
+from suite.show.links import runs_link, slug
 from suite.show.page.document import Stamp, document
-from suite.show.page.item import Item, Judged, Picture, shown, slug
+from suite.show.page.item import Item, Judged, Picture, shown
 from suite.show.page.markup import Markup, text
 from suite.show.runs import runs
 from suite.show.summary import machine, write_json
@@ -70,7 +68,7 @@ def write_report(
     absent = [session.evidence.profile for session in sessions if session not in present]
     assessments = shown(present)
     pictures = _pictures(assessments, present, folder)
-    items = _items(assessments, pictures, history or {}, experiments(root))
+    items = _items(assessments, pictures, history or {})
     page = document(items, [one.evidence.profile for one in present], stamp or _now(), absent=absent)
     replace_text(folder / "index.html", page)
     write_json(folder / "claims.json", assessments)
@@ -85,7 +83,6 @@ def _items(
     assessments: Sequence[Assessment],
     pictures: Sequence[Picture],
     history: Mapping[str, Sequence[Entry]],
-    exported: Mapping[str, int],
 ) -> list[Item]:
     known = runs(result for assessment in assessments for result in assessment.cells)
     return [
@@ -94,16 +91,10 @@ def _items(
             picture,
             tuple(known[result.key] for result in assessment.cells),
             tuple(entry for entry in history.get(assessment.name, ()) if entry.profile == assessment.profile.name),
-            _mlflow(assessment, exported),
+            runs_link(assessment.claim.key),
         )
         for assessment, picture in zip(assessments, pictures, strict=True)
     ]
-
-
-def _mlflow(assessment: Assessment, exported: Mapping[str, int]) -> str:
-    """Where the MLflow UI shows a criterion, if its paper's experiment was exported."""
-    number = exported.get(experiment_name(assessment.claim.papers[0]))
-    return "" if number is None else verdicts_link(str(number), assessment.claim.key)
 
 
 def _pictures(assessments: Sequence[Assessment], sessions: Sequence[Judged], page: Path) -> list[Picture]:

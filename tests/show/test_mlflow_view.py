@@ -1,10 +1,14 @@
-"""The MLflow view: what it holds, that it can be brought up to date and rebuilt, and that nothing is lost."""
+"""The MLflow view: what it holds, that it is rebuilt in one step, and that a server others use gets no doubles."""
 
 import json
+import os
 import re
 import shutil
+import socket
 import sqlite3
+import subprocess
 import sys
+import time
 from contextlib import closing
 from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
@@ -18,12 +22,11 @@ from hypothesis import strategies as st
 from suite.assess import assess
 from suite.errors import SuiteError
 from suite.judge import Region
-from suite.show import mlflow_client, mlflow_current, mlflow_export, mlflow_files
-from suite.show.mlflow_export import database, sync
-from suite.show.mlflow_names import flatten, listed, safe_name, unique, unlisted
-from suite.show.mlflow_rows import method_name, rows
-from suite.show.mlflow_store import experiments, stored
-from suite.show.mlflow_ui import links, run_filter, ui_command
+from suite.show.mlflow import ui, view, writer
+from suite.show.mlflow.names import flatten, safe_name, unique
+from suite.show.mlflow.rows import method_name, rows
+from suite.show.mlflow.view import built, database, export, sync
+from suite.show.mlflow.views import links, run_filter
 
 pytest.importorskip("mlflow")
 
@@ -33,25 +36,17 @@ CELLS = 2 * (1 + 3)  # by seed: the network, "high", "higher" and "low"
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory):
+def empty(tmp_path_factory):
     """A migrated database: migrating takes ten seconds, copying none."""
     path = tmp_path_factory.mktemp("template") / "mlflow.db"
-    with mlflow_client.quiet(), mlflow_client.opened(path):
-        pass
+    writer.write(f"sqlite:///{path}", (), {})
     return path
 
 
 @pytest.fixture
-def root(tmp_path, template, monkeypatch):
-    """An evidence root; every new database starts as a copy of the template."""
-    opened = mlflow_client.opened
-
-    def quickly(path):
-        if not path.exists():
-            shutil.copy(template, path)
-        return opened(path)
-
-    monkeypatch.setattr(mlflow_export, "opened", quickly)
+def root(tmp_path, empty, monkeypatch):
+    """An evidence root; every new database starts as a copy of the empty one."""
+    monkeypatch.setattr(view, "_start_from_empty", lambda _, path: shutil.copyfile(empty, path))
     return tmp_path / "evidence"
 
 
@@ -72,11 +67,11 @@ class View:
         self.root = root
 
     def __enter__(self):
-        self._quiet = mlflow_client.quiet()
+        self._quiet = writer.quiet()
         self._quiet.__enter__()
         from mlflow import MlflowClient
 
-        self.client = MlflowClient(tracking_uri=mlflow_client.uri(database(self.root)))
+        self.client = MlflowClient(tracking_uri=f"sqlite:///{database(self.root)}")
         return self
 
     def __exit__(self, *exception):
@@ -93,7 +88,7 @@ class View:
 
 def test_the_view_holds_cells_and_verdicts(root):
     done = sync(root, judged(root))
-    assert (done.created, done.updated, done.unchanged) == (CELLS + 2, 0, 0)
+    assert (done.created, done.replaced, done.unchanged) == (CELLS + 2, 0, 0)
     with View(root) as view:
         runs = view.runs()
         assert len(runs) == CELLS + 2
@@ -144,90 +139,71 @@ def rows_in(root):
         return {name: sorted(map(repr, connection.execute(f"SELECT * FROM [{name}]"))) for name in tables}  # noqa: S608
 
 
-def test_syncing_twice_changes_nothing(root):
+def test_what_is_up_to_date_is_left_alone_and_mlflow_not_loaded(root, monkeypatch):
     sync(root, judged(root))
     before = rows_in(root)
-    done = sync(root, judged(root))
-    assert (done.created, done.updated, done.unchanged) == (0, 0, CELLS + 2)
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    assert sync(root, judged(root)) is None
     assert rows_in(root) == before
 
 
-def test_a_changed_verdict_updates_the_same_run(root):
+@pytest.mark.parametrize("change", ["verdict", "figure", "selection", "folder", "database"])
+def test_whatever_a_reader_could_see_leads_to_a_rebuild(root, tmp_path, change):
+    draw(root)
     sync(root, judged(root))
-    with View(root) as view:
-        before = view.run("made_up.holds@tiny")
-    assert before.data.tags["verdict"] != "contradicted"
-    done = sync(root, judged(root, two(region=Region.at_least(0.9))))
-    assert done.created == 0
-    with View(root) as view:
-        after = view.run("made_up.holds@tiny")
-        assert after.info.run_id == before.info.run_id
-        assert after.data.tags["verdict"] == "contradicted"
-        assert "**contradicted**" in after.data.tags["mlflow.note.content"]
-        assert json.loads(mlflow_client_text(view, after))["verdict"] == "contradicted"
-        cell = view.run("measured-")
-        assert cell.data.tags["verdict.made_up"] == "contradicted"
-        assert len(view.client.get_metric_history(cell.info.run_id, "loss")) == 3
+    assessments = judged(root)
+    if change == "verdict":
+        assessments = judged(root, two(region=Region.at_least(0.9)))
+    elif change == "figure":
+        draw(root, "<svg>anew</svg>")
+    elif change == "selection":
+        assessments = assessments[:1]
+    elif change == "folder":
+        root = root.rename(tmp_path / "elsewhere")
+        assessments = judged(root)
+    else:
+        database(root).unlink()
+    assert sync(root, assessments) is not None
+    with View(root) as found:
+        text = mlflow_client_text(found, found.run("made_up.holds@tiny"))
+    assert json.loads(text)["verdict"] == str(assessments[0].verdict)
+
+
+def test_a_changed_verdict_is_seen_in_summary_cells_and_document(root):
+    sync(root, judged(root))
+    sync(root, judged(root, two(region=Region.at_least(0.9))))
+    with View(root) as found:
+        after = found.run("made_up.holds@tiny")
+        word = after.data.tags["verdict"]
+        assert word in {"contradicted", "not seen here", "inconclusive"}
+        assert f"**{word}**" in after.data.tags["mlflow.note.content"]
+        assert json.loads(mlflow_client_text(found, after))["verdict"] == word
+        cell = found.run("measured-")
+        assert len(found.client.get_metric_history(cell.info.run_id, "loss")) == 3
 
 
 def test_numbers_that_are_no_longer_known_do_not_linger(root):
     sync(root, judged(root))
-    missing = two(evidence=synthetic.reading("broken"))
-    sync(root, judged(root, missing))
-    with View(root) as view:
-        summary = view.run("made_up.holds@tiny")
+    sync(root, judged(root, two(evidence=synthetic.reading("broken"))))
+    with View(root) as found:
+        summary = found.run("made_up.holds@tiny")
         assert summary.data.tags["verdict"] == "not run"
         assert set(summary.data.metrics) == {"published"}
 
 
-def test_a_run_half_written_by_a_crash_is_written_again(root, monkeypatch):
-    def crash(*_):
-        raise KeyboardInterrupt
-
-    sync(root, judged(root, synthetic.claim("other", (synthetic.exact(),))))  # the database is there
-    with monkeypatch.context() as patch:
-        patch.setattr(mlflow_client.Client, "keep", crash)
-        with pytest.raises(KeyboardInterrupt):
-            sync(root, judged(root))
-    with View(root) as view:
-        assert any(run.info.status != "FINISHED" for run in view.runs().values())
-    sync(root, judged(root))
-    with View(root) as view:
-        runs = view.runs()
-        assert len(runs) == CELLS + 3
-        assert {run.info.status for run in runs.values()} == {"FINISHED"}
-        history = view.client.get_metric_history(view.run("measured-").info.run_id, "loss")
-        assert len(history) == 3
-
-
-def test_claims_share_cells_and_are_synced_apart(root):
-    first, second = two("first"), two("second")
-    sync(root, judged(root, first))
-    sync(root, judged(root, second))
-    with View(root) as view:
-        assert view.run("measured-").data.tags["claims"] == "|first|second|"
-        cells = [run for run in view.runs(run_filter("first")).values() if run.data.tags["kind"] == "cell"]
+def test_claims_that_share_cells_are_both_named_on_them(root):
+    sync(root, judged(root, two("first"), two("second")))
+    with View(root) as found:
+        assert found.run("measured-").data.tags["claims"] == "|first|second|"
+        cells = [run for run in found.runs(run_filter("first")).values() if run.data.tags["kind"] == "cell"]
         assert len(cells) == CELLS
-        assert len(view.runs(run_filter("first"))) == CELLS + 2
-        assert not view.runs(run_filter("irst"))
-        assert len(view.runs("tags.claim = 'second'")) == 2
-
-
-def test_a_cell_a_claim_no_longer_stands_on_leaves_its_view(root):
-    sync(root, judged(root))
-    only_first = synthetic.claim("made_up", (synthetic.criterion("holds", "high"),))
-    sync(root, judged(root, only_first))
-    with View(root) as view:
-        gone = next(run for run in view.runs().values() if run.info.run_name == "measure higher, seed 0")
-        kept = next(run for run in view.runs().values() if run.info.run_name == "measure high, seed 0")
-        assert (gone.data.tags["claims"], "verdict.made_up" in gone.data.tags) == ("|", False)
-        assert (kept.data.tags["claims"], "verdict.made_up" in kept.data.tags) == ("|made_up|", True)
+        assert len(found.runs(run_filter("first"))) == CELLS + 2
+        assert not found.runs(run_filter("irst"))
+        assert len(found.runs("tags.claim = 'second'")) == 2
 
 
 def test_changed_profiles_have_runs_of_their_own(root):
-    sync(root, judged(root))
-    done = sync(root, judged(root, profile=PROFILE.with_seeds(3)))
-    assert done.created == 3 * (1 + 3) + 2
+    sync(root, [*judged(root), *judged(root, profile=PROFILE.with_seeds(3))])
     with View(root) as view:
         assert view.run("made_up.holds@tiny (3 seeds)").data.metrics["n"] == 3
         assert view.runs()["made_up.holds@tiny"].data.metrics["n"] == 2
@@ -264,7 +240,7 @@ def test_a_rebuild_that_crashes_loses_nothing(root, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(mlflow_client.Client, "keep", crash)
+        patch.setattr(writer._Store, "create", crash)
         with pytest.raises(KeyboardInterrupt):
             sync(root, judged(root), rebuild=True)
     assert rows_in(root) == before
@@ -272,26 +248,15 @@ def test_a_rebuild_that_crashes_loses_nothing(root, monkeypatch):
         mlflow_client_text(view, view.run("made_up.holds@tiny"))
 
 
-def test_a_moved_folder_is_noticed(root, tmp_path):
-    sync(root, judged(root))
-    moved = tmp_path / "elsewhere"
-    root.rename(moved)
-    sync(moved, judged(moved))
-    with View(moved) as view:
-        mlflow_client_text(view, view.run("made_up.holds@tiny"))
-
-
-def test_what_is_no_database_is_named_and_can_be_rebuilt(root):
+def test_what_is_no_database_is_replaced(root):
     sync(root, judged(root))
     database(root).write_bytes(b"not a database, by far" * 100)
-    with pytest.raises(SuiteError, match="sync --rebuild"):
-        sync(root, judged(root))
     assert sync(root, judged(root), rebuild=True).created == CELLS + 2
-    assert sync(root, judged(root)).unchanged == CELLS + 2
+    assert sync(root, judged(root)) is None
 
 
 def test_one_writer_at_a_time(root, monkeypatch):
-    monkeypatch.setattr(mlflow_export, "_PATIENCE", 0.0)
+    monkeypatch.setattr(view, "_PATIENCE", 0.0)
     sync(root, judged(root))
     with FileLock(root / "mlflow" / "lock"), pytest.raises(SuiteError, match="another process"):
         sync(root, judged(root))
@@ -305,7 +270,7 @@ def test_without_mlflow_it_says_which_extra_to_install(root, monkeypatch, module
 
 
 def test_the_ui_runs_alone_on_this_machine(root):
-    command, environment = ui_command(root, port=5050)
+    command, environment = ui.ui_command(root, port=5050)
     options = dict(zip(command[4::2], command[5::2], strict=True))
     assert command[1:4] == ["-m", "mlflow", "server"]
     assert options["--backend-store-uri"] == f"sqlite:///{database(root)}"
@@ -319,7 +284,7 @@ def test_the_ui_runs_alone_on_this_machine(root):
 def test_links_lead_to_prepared_views_of_the_claims_runs(root):
     done = sync(root, judged(root))
     experiment = done.experiments[EXPERIMENT]
-    found = links(experiment, "made_up", port=5050)
+    found = links(experiment, "made_up", base="http://127.0.0.1:5050")
     wanted = {"side by side": ("TABLE", 2, "summary"), "charts by method": ("CHART", CELLS, "cell")}
     assert found.keys() == wanted.keys()
     with View(root) as view:
@@ -352,7 +317,7 @@ def test_the_links_are_of_the_claim_that_compares_most_methods(root, capsys):
     page = root / "report" / "index.html"
     page.parent.mkdir()
     page.touch()
-    mlflow_export.print_links(root, port=1, claims=[few, two("many"), two("never_synced")])
+    ui.print_links(root, port=1, claims=["few", "many", "never_synced"])
     lines = capsys.readouterr().out.splitlines()
     assert [line.partition(": http://127.0.0.1:1/")[0] for line in lines[:-1]] == [
         "many, side by side",
@@ -360,10 +325,10 @@ def test_the_links_are_of_the_claim_that_compares_most_methods(root, capsys):
         "the report page",
     ]
     assert lines[-1] == "another claim: add -k CLAIM"
-    mlflow_export.print_links(root, port=1, claims=[few])
+    ui.print_links(root, port=1, claims=["few"])
     assert "few, side by side" in capsys.readouterr().out
     with pytest.raises(SuiteError, match="python -m suite claims"):
-        mlflow_export.print_links(root, port=1, claims=[replace(few, papers=(synthetic.SECOND,))])
+        ui.print_links(root, port=1, claims=["never_synced"])
 
 
 # ---------------------------------------------------------------- files of the runs
@@ -387,60 +352,14 @@ def files_of(root, key):
     return {name: path.read_text() for name, path in found.items() if path.is_file()}
 
 
-@pytest.mark.parametrize("rebuild", [False, True])
-def test_a_summary_run_has_its_figure_and_its_claims_verdicts(root, rebuild):
+def test_a_summary_run_has_its_figure_and_its_verdict(root):
     draw(root)
-    sync(root, judged(root), rebuild=rebuild)
+    sync(root, judged(root))
     found = files_of(root, "made_up.holds@tiny")
     figure = "figures/made_up.holds.tiny"
-    assert found.keys() == {"claims.json", "verdict.json", f"{figure}.svg", f"{figure}.png"}
+    assert found.keys() == {"verdict.json", f"{figure}.svg", f"{figure}.png"}
     assert found[f"{figure}.svg"] == "<svg/> svg"
-    names = [entry["name"] for entry in json.loads(found["claims.json"])["criteria"]]
-    assert names == ["made_up.holds", "made_up.vacuous"]
-    other = files_of(root, "made_up.vacuous@tiny")
-    assert other.keys() == {"claims.json", "verdict.json"}
-    assert other["claims.json"] == found["claims.json"]
-
-
-def test_files_that_are_right_are_left_alone_and_others_follow(root):
-    draw(root)
-    assessments = judged(root)
-    sync(root, assessments)
-    assert mlflow_files.attach(root, assessments) == 0
-    draw(root, "<svg>anew</svg>")
-    assert mlflow_files.attach(root, assessments) == 2
-    assert files_of(root, "made_up.holds@tiny")["figures/made_up.holds.tiny.svg"] == "<svg>anew</svg> svg"
-    changed = judged(root, two(region=Region.at_least(0.9)))
-    assert mlflow_files.attach(root, changed) == 2  # one document, two names
-    for path in (root / "report" / "figures").iterdir():
-        path.unlink()
-    assert mlflow_files.attach(root, changed) == 2
-    assert not [name for name in files_of(root, "made_up.holds@tiny") if name.startswith("figures/")]
-
-
-def test_a_figure_drawn_after_the_export_is_attached_without_mlflow(root, monkeypatch):
-    assessments = judged(root)
-    mlflow_export.attach_files(root, assessments)  # no view yet: nothing to do, nothing made
-    assert not (root / "mlflow").exists()
-    sync(root, assessments)
-    draw(root)
-    monkeypatch.setitem(sys.modules, "mlflow", None)
-    mlflow_export.attach_files(root, assessments)
-    monkeypatch.undo()
-    assert "figures/made_up.holds.tiny.png" in files_of(root, "made_up.holds@tiny")
-
-
-def test_where_links_cannot_be_made_files_are_copied(root, tmp_path, monkeypatch):
-    def refuse(*_):
-        raise OSError("another file system")
-
-    monkeypatch.setattr(mlflow_files.os, "link", refuse)
-    source, target = tmp_path / "one", tmp_path / "there" / "two"
-    source.write_text("text")
-    assert mlflow_files.same_file(source, target)
-    assert not target.samefile(source)
-    assert target.read_text() == "text"
-    assert not mlflow_files.same_file(source, target)
+    assert files_of(root, "made_up.vacuous@tiny").keys() == {"verdict.json"}
 
 
 # ---------------------------------------------------------------- beside other programs
@@ -448,38 +367,89 @@ def test_where_links_cannot_be_made_files_are_copied(root, tmp_path, monkeypatch
 
 def test_experiments_keep_their_ids_in_a_rebuild(root):
     first, second = two(), replace(two("other"), papers=(synthetic.SECOND,))
-    before = sync(root, judged(root, first, second)).experiments
-    assert experiments(root).items() > {name: int(number) for name, number in before.items()}.items()
-    after = sync(root, judged(root, second, first), rebuild=True).experiments
-    assert after == before
+    before = sync(root, judged(root, second)).experiments
+    both = sync(root, judged(root, first, second)).experiments
+    assert both.items() > before.items()
+    assert built(root)["experiments"] == both
+    assert built(root)["claims"]["other"]["experiment"] == both["second (arXiv 2501.00002)"]
 
 
-def test_what_cannot_be_read_has_no_experiments(root):
-    assert experiments(root) == {}
-    database(root).parent.mkdir(parents=True)
-    database(root).write_text("no database")
-    assert experiments(root) == {}
-    assert stored(root) == {}
+def test_what_is_not_there_was_built_from_nothing(root):
+    assert built(root) == {}
 
 
-def test_a_database_held_by_another_program_is_tried_again(root, monkeypatch):
-    from sqlalchemy.exc import OperationalError
+# ---------------------------------------------------------------- a server that others use
 
-    sync(root, judged(root))
-    bring, calls = mlflow_export._bring, []
 
-    def held(*arguments):
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, empty):
+    """A real MLflow server on this machine; its address."""
+    place = tmp_path_factory.mktemp("server")
+    shutil.copyfile(empty, place / "store.db")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command, more = ui.ui_command(place, port=port)
+    command[command.index("--backend-store-uri") + 1] = f"sqlite:///{place / 'store.db'}"
+    del command[command.index("--app-name") : command.index("--app-name") + 2]
+    with (
+        (place / "log.txt").open("w") as log,
+        subprocess.Popen(command, env=os.environ | more, stdout=log, stderr=subprocess.STDOUT) as process,
+    ):
+        try:
+            for _ in range(600):
+                if ui.answers(port) or process.poll() is not None:
+                    break
+                time.sleep(0.2)
+            assert process.poll() is None, (place / "log.txt").read_text()
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+def server_runs(address):
+    with writer.quiet():
+        from mlflow import MlflowClient
+
+        client = MlflowClient(tracking_uri=address)
+        identifier = client.get_experiment_by_name(EXPERIMENT).experiment_id
+        return client, list(client.search_runs([identifier]))
+
+
+def test_a_server_gets_every_run_once_whatever_interrupts(root, server, monkeypatch):
+    draw(root)
+    log, calls = writer._Store.create, []
+
+    def interrupted(store, experiment, row, content):
+        if len(calls) == CELLS - 1:  # the last run is left half written
+            store.client.create_run(experiment, tags={"key": row.key, "content": content})
+            raise KeyboardInterrupt
         calls.append(1)
-        if len(calls) < 3:
-            raise OperationalError("INSERT", {}, Exception("database is locked"))
-        return bring(*arguments)
+        log(store, experiment, row, content)
 
-    monkeypatch.setattr(mlflow_export, "_bring", held)
-    assert sync(root, judged(root)).unchanged == CELLS + 2
-    monkeypatch.setattr(mlflow_export, "_TRIES", 1)
-    calls.clear()
-    with pytest.raises(mlflow_client.Locked, match="end what writes to it"):
-        sync(root, judged(root))
+    with monkeypatch.context() as patch:
+        patch.setattr(writer._Store, "create", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            export(server, root, judged(root))
+    client, _ = server_runs(server)
+    mine = client.create_run(client.get_experiment_by_name(EXPERIMENT).experiment_id, run_name="somebody else's")
+    done = export(server, root, judged(root))
+    assert (done.created, done.replaced, done.unchanged) == (2, 1, CELLS - 1)
+    client, runs = server_runs(server)
+    keys = [run.data.tags.get("key", "") for run in runs]
+    assert len(keys) == len(set(keys)) == CELLS + 3
+    assert mine.info.run_id in {run.info.run_id for run in runs}
+    summary = next(run for run in runs if run.data.tags.get("key") == "made_up.holds@tiny")
+    figures = [entry.path for entry in client.list_artifacts(summary.info.run_id, "figures")]
+    assert figures == ["figures/made_up.holds.tiny.png", "figures/made_up.holds.tiny.svg"]
+    again = export(server, root, judged(root))
+    assert (again.created, again.replaced, again.unchanged) == (0, 0, CELLS + 2)
+
+
+def test_a_server_that_is_not_there_is_named(root, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(SuiteError, match=r"cannot write to http://127\.0\.0\.1:9"):
+        export("http://127.0.0.1:9", root, judged(root))
 
 
 def test_methods_are_told_apart_by_everything_but_the_seed(root):
@@ -501,7 +471,7 @@ def test_long_names_of_methods_are_shortened_and_stay_apart():
 
 @given(st.text(max_size=30) | st.text(alphabet="a./ @", max_size=6))
 def test_every_safe_name_is_accepted(text):
-    with mlflow_client.quiet():
+    with writer.quiet():
         from mlflow.utils.validation import _validate_metric_name, _validate_param
 
     _validate_metric_name(safe_name(text))
@@ -513,24 +483,5 @@ def test_names_that_differ_stay_different(names):
     assert len(set(unique(names).values())) == len(names)
 
 
-@given(st.frozensets(st.from_regex(r"[a-z_]+", fullmatch=True), max_size=4))
-def test_lists_of_claims_survive_a_tag(claims):
-    assert unlisted(listed(claims)) == claims
-
-
 def test_settings_are_flattened_to_their_leaves():
     assert flatten({"a": {"b": 1, "c": [1, 2]}, "d": "x"}) == {"a.b": 1, "a.c": [1, 2], "d": "x"}
-
-
-def test_what_is_up_to_date_is_told_without_mlflow(root):
-    now = mlflow_current.state(root, judged(root))
-    mlflow_current.remember(root, now)
-    assert not mlflow_current.is_current(root, now), "there is no database yet"
-    sync(root, judged(root))
-    assert not mlflow_current.is_current(root, mlflow_current.state(root, judged(root)))
-    mlflow_current.remember(root, mlflow_current.state(root, judged(root)))
-    assert mlflow_current.is_current(root, mlflow_current.state(root, judged(root)))
-    assert not mlflow_current.is_current(root, mlflow_current.state(root, judged(root)[:1]))
-    with View(root) as view:
-        view.client.set_tag(view.run("made_up.holds@tiny").info.run_id, "mine", "changed by hand")
-    assert not mlflow_current.is_current(root, mlflow_current.state(root, judged(root)))

@@ -14,11 +14,6 @@ def listed(claims: Iterable[str]) -> str:
     return "".join(f"|{claim}" for claim in sorted(claims)) + "|"
 
 
-def unlisted(tag: str) -> frozenset[str]:
-    """The inverse of :func:`listed`."""
-    return frozenset(name for name in tag.split("|") if name)
-
-
 def safe_name(name: str) -> str:
     """A name that MLflow accepts for a metric or parameter: ``"top1@5"`` becomes ``"top1_5"``.
 

@@ -5,25 +5,26 @@ Nothing here imports MLflow, and nothing is lost in it: every row is computed fr
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from suite.assess import claim_verdict
 from suite.evidence.cell import digest
 from suite.show import describe
-from suite.show.mlflow_app import REPORT
-from suite.show.mlflow_names import flatten, unique
+from suite.show.links import card_link, slug
+from suite.show.mlflow.names import flatten, listed, unique
 from suite.show.numbers import finite
-from suite.show.page.item import slug
 from suite.show.runs import reached, runs
 from suite.show.summary import criterion_json
 from suite.show.terminal import by_claim
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from suite.assess import Assessment
     from suite.claim import Paper
@@ -45,13 +46,14 @@ class Row:
         experiment: the experiment's name.
         name: for people.
         claims: the claims it is shown under.
-        tags: besides ``key`` and ``claims``; they follow the verdicts.
-        params: written once.
+        tags: besides those that the writer adds.
+        params: the cell's spec, flat.
         metrics: (name, value, step), all finite.
         start: when it began, milliseconds since 1970; 0 if unknown.
         end: when it ended; 0 if unknown.
         data: name, digest and description of the data set; empty if it has none.
         document: what is kept as ``verdict.json``; empty for none.
+        figures: files that are kept with it.
     """
 
     key: str
@@ -65,11 +67,17 @@ class Row:
     end: int = 0
     data: tuple[str, str, str] | None = None
     document: str = ""
+    figures: tuple[Path, ...] = ()
 
     @property
-    def latest(self) -> dict[str, float]:
-        """Every metric at its last step."""
-        return {name: value for name, value, _ in sorted(self.metrics, key=lambda metric: metric[2])}
+    def identity(self) -> dict[str, Any]:
+        """Everything that a reader of the view could see, as JSON can hold it."""
+        files = [[path.name, _file_digest(path)] for path in self.figures]
+        return asdict(self) | {"claims": sorted(self.claims), "figures": files}
+
+
+def _file_digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def experiment_name(paper: Paper) -> str:
@@ -98,12 +106,6 @@ def run_name(assessment: Assessment) -> str:
 def summary_key(assessment: Assessment) -> str:
     """Names a summary run within its experiment."""
     return f"{assessment.name}@{profile_name(assessment.profile)}"
-
-
-def card_link(claim: str, criterion: str = "", profile: str = "") -> str:
-    """A card of the report page, or a claim's heading, as the UI serves it."""
-    anchor = slug(f"{claim}.{criterion}.{profile}") if criterion else f"claim-{claim}"
-    return f"{REPORT}/index.html#{anchor}"
 
 
 def _params(spec: Mapping[str, Any]) -> dict[str, str]:
@@ -150,9 +152,22 @@ def _times(run: Run) -> tuple[int, int]:
     return end - int(run.result.seconds * 1000), end
 
 
-def rows(assessments: Sequence[Assessment]) -> list[Row]:
-    """Everything the view shall hold for some verdicts, cells first."""
-    return [*_cell_rows(assessments), *(_summary_row(assessment) for assessment in assessments)]
+def rows(assessments: Sequence[Assessment], *, figures: Path | None = None) -> list[Row]:
+    """Everything the view shall hold for some verdicts, cells first.
+
+    Args:
+        assessments: all criteria of each claim.
+        figures: the folder of the report page's figures; None for none.
+    """
+    return [*_cell_rows(assessments), *(_summary_row(assessment, figures) for assessment in assessments)]
+
+
+def _figures(assessment: Assessment, folder: Path | None) -> tuple[Path, ...]:
+    """The figure that the report page has of a criterion, in every format."""
+    if folder is None:
+        return ()
+    name = slug(f"{assessment.name}.{assessment.profile.name}")
+    return tuple(path for ending in (".svg", ".png") if (path := folder / f"{name}{ending}").is_file())
 
 
 def _cell_rows(assessments: Sequence[Assessment]) -> list[Row]:
@@ -176,7 +191,9 @@ def _cell_rows(assessments: Sequence[Assessment]) -> list[Row]:
                 experiment=experiment,
                 name=method_name(run.label) or key,
                 claims=frozenset(claims),
-                tags=_cell_tags(run, profile, one.profile.scope) | judged,
+                tags=_cell_tags(run, profile, one.profile.scope)
+                | judged
+                | {"claims": listed(claims), NOTE: cell_note(claims)},
                 params=_params(run.spec),
                 metrics=_metrics(run),
                 start=start,
@@ -206,7 +223,7 @@ def _cell_tags(run: Run, profile: str, scope: str) -> dict[str, str]:
     return {name: value for name, value in tags.items() if value}
 
 
-def _summary_row(assessment: Assessment) -> Row:
+def _summary_row(assessment: Assessment, figures: Path | None) -> Row:
     interval, published = assessment.judgement.interval, describe.published_value(assessment.criterion)
     numbers: dict[str, float | None] = {"published": published}
     if interval is not None:
@@ -224,6 +241,7 @@ def _summary_row(assessment: Assessment) -> Row:
         tags={
             "kind": "summary",
             "claim": assessment.claim.key,
+            "claims": listed([assessment.claim.key]),
             "criterion": assessment.criterion.key,
             "profile": profile,
             "scope": assessment.profile.scope,
@@ -238,13 +256,14 @@ def _summary_row(assessment: Assessment) -> Row:
         },
         metrics=tuple((name, value, 0) for name, value in kept.items() if value is not None),
         document=json.dumps(criterion_json(assessment), indent=1, allow_nan=False, ensure_ascii=False),
+        figures=_figures(assessment, figures),
     )
 
 
 def cell_note(claims: Iterable[str]) -> str:
     """What MLflow shows as a cell's description: the claims that stand on it, with links to the report page."""
     found = ", ".join(f"[{claim}]({card_link(claim)})" for claim in sorted(claims))
-    return f"Stood on by {found or 'no claim any more'}."
+    return f"Stood on by {found}."
 
 
 def note(assessment: Assessment) -> str:
