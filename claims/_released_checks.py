@@ -39,28 +39,43 @@ def last_ten(log: TrainingLog) -> tuple[float, str]:
     return mean, f"{mean:.3f} ({log.cite(epochs)})"
 
 
-def table_against(accuracy: Callable[[TrainingLog], tuple[float, str]], *, shift: int = 0) -> Released:
-    """Largest distance of a printed accuracy from what its log (or the log ``shift`` rows on) says."""
+def table_against(
+    accuracy: Callable[[TrainingLog], tuple[float, str]], *, shift: int = 0, rounded: bool = False
+) -> Released:
+    """Largest distance of a printed accuracy from what its log (or the log ``shift`` rows on) says.
+
+    Args:
+        accuracy: what the log says, and where.
+        shift: so many rows on stands the log that each row is held against.
+        rounded: in place of the printed accuracies, what the logs say rounded to two decimals.
+    """
     runs = PRINTED_RUNS[shift:] + PRINTED_RUNS[:shift]
 
     def value(*logs: TrainingLog) -> Observed:
         far, words = [], []
         for row, run, log in zip(PRINTED_RUNS, runs, logs, strict=True):
             found, where = accuracy(run.whole(log))
-            far.append(abs(found - (row.printed or 0.0)))
-            words.append(f"{row.title} {row.printed:.2f}: {where}")
+            printed = round(found, 2) if rounded else row.printed or 0.0
+            far.append(abs(found - printed))
+            words.append(f"{row.title} {printed:.2f}: {where}")
         return exact(max(far), "; ".join(words))
 
     return Released(tuple(run.original for run in runs), value)
 
 
-def epochs_out_of_place(drop: int | None = None) -> Released:
-    """Epochs of all logs that are not where they belong; ``drop`` first cuts that line out of every log."""
+def epochs_out_of_place(drop: int | None = None, *, numbered: bool = False) -> Released:
+    """Epochs of all logs that are not where they belong.
+
+    Args:
+        drop: cuts that line out of every log first.
+        numbered: in place of the logs, ones that hold each epoch once and in order.
+    """
 
     def value(*logs: TrainingLog) -> Observed:
         wrong, words = 0, []
         for run, log in zip(ALL_RUNS, logs, strict=True):
-            epochs = log.epochs if drop is None else np.delete(log.epochs, drop)
+            epochs = np.arange(run.epochs) if numbered else log.epochs
+            epochs = epochs if drop is None else np.delete(epochs, drop)
             both = min(len(epochs), run.epochs)
             wrong += int((epochs[:both] != np.arange(both)).sum()) + abs(len(epochs) - run.epochs)
             words.append(f"{log.file}: {len(epochs)} lines")
@@ -69,15 +84,21 @@ def epochs_out_of_place(drop: int | None = None) -> Released:
     return Released(tuple(run.original for run in ALL_RUNS), value)
 
 
-def loss_gap(*, features: bool) -> Released:
-    """Largest distance of a total loss from the sum of its terms, with or without the feature term."""
+def loss_gap(*, features: bool, summed: bool = False) -> Released:
+    """Largest distance of a total loss from the sum of its terms.
+
+    Args:
+        features: whether the feature term counts.
+        summed: in place of the logged totals, the sums as 32-bit numbers.
+    """
 
     def value(*logs: TrainingLog) -> Observed:
         worst, where = -1.0, ""
         for run, each in zip(ALL_RUNS, logs, strict=True):
             log = run.whole(each)
             terms = [log.column(name) for name in TERMS if name in log.columns and (features or name != TERMS[1])]
-            far = np.abs(log.column(TOTAL) - np.sum(terms, axis=0))
+            total = np.sum(terms, axis=0)
+            far = np.abs((total.astype(np.float32) if summed else log.column(TOTAL)) - total)
             if far.max() > worst:
                 worst = float(far.max())
                 where = f"largest at {log.figure(TOTAL, int(np.argmax(far)))}"
@@ -86,12 +107,21 @@ def loss_gap(*, features: bool) -> Released:
     return Released(tuple(run.original for run in ALL_RUNS), value)
 
 
-def off_grid_of(runs: tuple[Run, ...], images: int) -> Released:
-    """Largest distance of an accuracy from a whole number of correct images."""
+def off_grid_of(runs: tuple[Run, ...], images: int, *, of: int | None = None) -> Released:
+    """Largest distance of an accuracy from a whole number of correct images.
+
+    Args:
+        runs: whose accuracies.
+        images: size of the set.
+        of: in place of the accuracies, the nearest ones of a set of this size, as 32-bit numbers.
+    """
 
     def value(*logs: TrainingLog) -> Observed:
         whole = [run.whole(log) for run, log in zip(runs, logs, strict=True)]
-        far = max(float(off_grid(log.column(ACCURACY), images).max()) for log in whole)
+        columns = [log.column(ACCURACY) for log in whole]
+        if of is not None:
+            columns = [(100 * np.round(column * of / 100) / of).astype(np.float32) for column in columns]
+        far = max(float(off_grid(column, images).max()) for column in columns)
         sizes = [f"{log.file}: {evaluation_images(log.column(ACCURACY)):,} images" for log in whole]
         return exact(far, "; ".join(sizes))
 

@@ -120,6 +120,17 @@ def itself(run: Run) -> Control:
     )
 
 
+def behind(run: Run, epochs: range) -> Control:
+    """A run against itself at half the epochs: what has trained half as long lies behind by construction."""
+    half = range(epochs.start // 2, epochs.start // 2 + len(epochs))
+    pair = Pair(run, run, half, epochs)
+    return Control(
+        "half_as_long",
+        f"{run.title} after half as many epochs: behind by construction",
+        Released(pair.originals, lambda *logs: _observed(pair.difference(*logs))),
+    )
+
+
 def _observed(found: Difference) -> Observed:
     return Observed(
         values=(found.value,),

@@ -52,6 +52,21 @@ def last_layer(profile: NDArray[np.float64]) -> float:
     return float(profile[-1])
 
 
+def kept(share: float, value: Callable[[NDArray[np.float64]], float]) -> Callable[[NDArray[np.float64]], float]:
+    """The quantity of a flatter profile: a share is kept of what rises above its smallest layer."""
+    return lambda profile: value(profile.min() + share * (profile - profile.min()))
+
+
+def planted_u(bits: float, value: Callable[[NDArray[np.float64]], float]) -> Callable[[NDArray[np.float64]], float]:
+    """The quantity of a profile to which a U of so many bits is added, its bottom in the middle layer."""
+
+    def of(profile: NDArray[np.float64]) -> float:
+        depth = np.linspace(-1, 1, len(profile))
+        return value(profile + bits * np.abs(depth))
+
+    return of
+
+
 def _single(values: list[float], note: str) -> Observed:
     """The middle of neighbouring checkpoints' values; their spread is the only noise the tables show."""
     return Observed(
@@ -78,14 +93,17 @@ def above(
     references: tuple[Original[LayerTable], ...],
     value: Callable[[NDArray[np.float64]], float],
     names: tuple[str, ...] = END,
+    *,
+    own_value: Callable[[NDArray[np.float64]], float] | None = None,
 ) -> Released:
-    """A quantity of one student less the smallest of others."""
+    """A quantity of one student less the smallest of others; another quantity of the one, where given."""
+    of_own = own_value or value
 
     def read(own: LayerTable, *others: LayerTable) -> Observed:
-        gaps = [value(own.profile(name)) - min(value(t.profile(name)) for t in others) for name in names]
+        gaps = [of_own(own.profile(name)) - min(value(t.profile(name)) for t in others) for name in names]
         middle = names[len(names) // 2]
         where = ", ".join(f"{value(t.profile(middle)):.3f} ({t.source(middle)})" for t in others)
-        return _single(gaps, f"{value(own.profile(middle)):.3f} ({own.source(middle)}) against {where}")
+        return _single(gaps, f"{of_own(own.profile(middle)):.3f} ({own.source(middle)}) against {where}")
 
     return Released((student, *references), read)
 
@@ -98,11 +116,11 @@ def onset(table: LayerTable) -> int:
     )
 
 
-def delay(student: Original[LayerTable]) -> Released:
-    """Epochs by which a student compresses later than the SoftKD student."""
+def delay(student: Original[LayerTable], *, shift: int = 0) -> Released:
+    """Epochs by which a student, set back by so many checkpoints, compresses later than the SoftKD student."""
 
     def read(own: LayerTable, soft: LayerTable) -> Observed:
-        onsets = [onset(table) for table in (own, soft)]
+        onsets = [onset(own) + shift * EPOCHS[0], onset(soft)]
         return Observed(
             values=(onsets[0] - onsets[1],),
             sampling=Sampling.SINGLE,
@@ -121,11 +139,18 @@ def shuffled(checkpoints: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(checkpoints[place] for place in np.random.default_rng(0).permutation(len(checkpoints)))
 
 
-def emergence(order: tuple[str, ...]) -> Released:
-    """Rank correlation of the depth of the SoftKD student's U with the place of a checkpoint in an order."""
+def emergence(order: tuple[str, ...], *, ordered: bool = False) -> Released:
+    """Rank correlation of the depth of the SoftKD student's U with the place of a checkpoint in an order.
+
+    Args:
+        order: of the checkpoints.
+        ordered: puts them in the order of their depths instead: growth by construction.
+    """
 
     def read(table: LayerTable) -> Observed:
         depths = [u_depth(table.profile(name)) for name in order]
+        if ordered:
+            depths.sort()
         ranks = np.argsort(np.argsort(depths))
         rho = float(np.corrcoef(ranks, np.arange(len(ranks)))[0, 1])
         return Observed(

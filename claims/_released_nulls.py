@@ -57,6 +57,31 @@ def null_gap(row: RankRow, shape: Shape, *, tokens: int | None = None, seed: int
     return _gap(tuple(shape(row).tolist()), tokens or tokens_of(row.model), seed)
 
 
+def rotating_gap(row: RankRow, *, seed: int = 0) -> float:
+    """log2 of (shared / own dimensions) if every image's spectrum is that of the row, in directions of its own.
+
+    Every image's tokens have the printed per-image spectrum and lie in a subspace drawn at random, so that the shared
+    spectrum of many images is flat: the gap is rotation and nothing else.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    lengths = np.diff([0, *row.own.values(), row.channels])
+    energy = np.diff([0.0, *(percent / 100 for percent in row.own), 1.0])
+    scale = torch.tensor(np.sqrt(np.repeat(energy / lengths, lengths)))
+    own, shared = [], []
+    for _ in range(IMAGES):
+        turned, _ = torch.linalg.qr(torch.randn(row.channels, row.channels, generator=generator, dtype=torch.float64))
+        tokens = torch.randn(1, tokens_of(row.model), row.channels, generator=generator, dtype=torch.float64)
+        piece = (tokens * scale) @ turned
+        own.append(dims_for(energies(piece), (PERCENT / 100,)))
+        shared.append(dims_for(piece.square().sum(dim=1), (PERCENT / 100,)))
+    return float(np.log2(_printed(shared) / _printed(own)))
+
+
+def flat(row: RankRow) -> NDArray[np.float64]:
+    """The spectrum with equal energy in all directions, which images that rotate at random share: ``[C]``, sum 1."""
+    return np.full(row.channels, 1 / row.channels)
+
+
 @cache
 def _gap(spectrum: tuple[float, ...], tokens: int, seed: int) -> float:
     energy = torch.tensor(spectrum, dtype=torch.float64)

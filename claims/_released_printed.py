@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from suite.claim import Released
+from suite.claim import Control, Released
 from suite.evidence.released import binomial_error
 from suite.judge import Observed, Sampling
 
@@ -58,6 +58,18 @@ def printed_gap(up: str, down: str, *less: str) -> Released:
         )
 
     return Released((), value)
+
+
+NO_TEACHER = Control(
+    "no_teacher",
+    "the plain student without any teacher, the best-established loss there is",
+    printed_gap("plain", "plain, logits"),
+)
+LOGITS = Control(
+    "logits",
+    "what a teacher's logits give the plain student, the best-established gain",
+    printed_gap("plain, logits", "plain"),
+)
 
 
 def printed_share(part: str, whole: str, base: str = "plain") -> Released:

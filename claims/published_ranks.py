@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from suite.evidence.cell import Result
 
 COLUMN = PERCENTS.index(95)
+COLUMNS = {"own": "SVD", "shared": "shared basis"}
 WHY = "another sample of 1,000 images moves a 99th percentile by a few dimensions: 3, or 5 % where that is more"
 
 
@@ -68,7 +69,9 @@ def _criterion(model: str, kind: str, printed: float) -> Criterion:
                 "untrained", "the same architecture before training", reading((representation(model, trained=False),))
             ),
         ),
-        published=(Published(ENCODING_MISMATCH, f"rank table, row {model}, 95 %", value=printed),),
+        published=(
+            Published(ENCODING_MISMATCH, "rank table", value=printed, row=model, column=f"{COLUMNS[kind]} 95 %"),
+        ),
         profiles=("frozen",),
         figure="ranks",
     )

@@ -6,11 +6,11 @@ Printed in SpectralKD (DeiT-Tiny 77.4, a gain of 5.2) and Encoding Mismatch (Lif
 Here: what the feature term adds to what logits alone give, from the printed accuracies and from the released logs
 of Distillation Dynamics, whose SoftKD run has the recipe of Encoding Mismatch.
 
-Cost: reads two logs; a second.
+Cost: reads embedded figures; a second.
 Expect: the baselines had no teacher, and logits alone give most of the gains. Without logits the feature term
 helps a student as wide as its teacher by a point more than a narrow one; on top of logits it helps it by 0.3,
 little more than the 0.2 that are found weak in the narrow one.
-Command: ``python -m suite claims -k released_headline --profile released --released DIR``.
+Command: ``python -m suite claims -k released_headline --profile released``.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 
 from claims._released_checks import best_epoch, exact
 from claims._released_gaps import GAP, SMALLEST_EFFECT, WHY_SMALLEST_EFFECT, gap, itself
-from claims._released_printed import ACCURACY, printed_gap, printed_share
+from claims._released_printed import ACCURACY, LOGITS, NO_TEACHER, printed_gap, printed_share
 from claims._released_runs import ONLY_RELEASED, SOFT, SPECTRAL_BOTH, registered
 from claims.papers import ENCODING_MISMATCH, SPECTRAL_KD
-from suite.claim import Claim, Control, Criterion, Deviation, NeverReleased, Published, Quantity, Released
+from suite.claim import Claim, Control, Criterion, Deviation, NeverReleased, Published, Quantity, Released, Role
 from suite.judge import Observed, Region, Verdict
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from suite.evidence.released import TrainingLog
 
 PRINTED, GAIN = 77.4, 5.2
-NO_TEACHER = 72.2  # DeiT-Tiny in arXiv 2012.12877
+UNTAUGHT = 72.2  # DeiT-Tiny in arXiv 2012.12877
 
 POINTS = Quantity("gain by the feature term", "points", "more gain")
 HELPS = Region.at_least(SMALLEST_EFFECT)
@@ -62,9 +62,11 @@ def _criterion(
     sentence: str,
     evidence: Reading,
     controls: tuple[Control, ...],
-    published: str,
+    published: Published,
     expected: tuple[Verdict, str],
     *,
+    positive: tuple[Control, ...] = (LOGITS,),
+    role: Role = Role.ASSERTED,
     quantity: Quantity = POINTS,
     region: Region = HELPS,
     because: str = WHY_SMALLEST_EFFECT,
@@ -78,11 +80,17 @@ def _criterion(
         because=because,
         evidence=evidence,
         negative_controls=controls,
-        published=(Published(ENCODING_MISMATCH, "accuracy tables", text=published),),
+        published=(published,),
+        positive_controls=positive,
+        role=role,
         profiles=ONLY_RELEASED,
         expected=registered(*expected),
         deviations=deviations,
     )
+
+
+def _printed(text: str, row: str, value: float | None = None) -> Published:
+    return Published(ENCODING_MISMATCH, "accuracy tables", value=value, text=text, row=row, column="top-1, ImageNet-1k")
 
 
 def _double_difference(student: str, expected: tuple[Verdict, str]) -> Criterion:
@@ -91,8 +99,18 @@ def _double_difference(student: str, expected: tuple[Verdict, str]) -> Criterion
         f"Without logits, the feature term helps {student} much more than the plain student.",
         printed_gap(f"{student}, mse", student, "plain, spectral", "plain"),
         (WIDTHS_DO_NOT_MATTER,),
-        f"{ACCURACY[f'{student}, mse'] - ACCURACY[student]:+.2f} against +0.21",
+        _printed(
+            f"{ACCURACY[f'{student}, mse'] - ACCURACY[student]:+.2f} against +0.21",
+            f"{student} with MSE less row {student}, less the same of rows DeiT-Tiny with SpectralKD and DeiT-Tiny",
+        ),
         expected,
+        positive=(
+            Control(
+                "logits_instead",
+                "what logits give the plain student, less what the spectral term does",
+                printed_gap("plain, logits", "plain", "plain, spectral", "plain"),
+            ),
+        ),
         quantity=Quantity(f"gain of {student} less gain of the plain student", "points", "width matters more"),
         region=Region.at_least(0.5),
         because="half a point is 1.3 standard errors of four independent accuracies; less could be seen in no table",
@@ -115,8 +133,16 @@ def _share(student: str, whole: str, expected: tuple[Verdict, str]) -> Criterion
                 printed_share("plain, logits", "plain, logits"),
             ),
         ),
-        f"{ACCURACY[whole] - ACCURACY['plain']:+.2f} over {ACCURACY['plain']}",
+        _printed(f"{ACCURACY[whole] - ACCURACY['plain']:+.2f} over {ACCURACY['plain']}", f"{whole} less row DeiT-Tiny"),
         expected,
+        role=Role.PROBE,
+        positive=(
+            Control(
+                "spectral_term_alone",
+                "the share that the spectral term alone gives the plain student, found weak",
+                printed_share("plain, spectral", whole),
+            ),
+        ),
         quantity=Quantity("share of the gain that logits alone give the plain student", "", "less is new"),
         region=Region.at_most(0.5),
         because="most means more than half",
@@ -128,6 +154,7 @@ CLAIM = Claim(
     sentence="The headline gains are due to the feature term.",
     papers=(SPECTRAL_KD, ENCODING_MISMATCH),
     where="SpectralKD, abstract; Encoding Mismatch, abstract and accuracy tables",
+    finding="width",
     notes=(
         "On top of logits the feature term adds 0.27 to 0.30 points to Lift and 0.28 to 0.35 to WideLast; without "
         "them 1.20 and 1.61."
@@ -148,10 +175,17 @@ CLAIM = Claim(
             region=Region.around(0.0, 1.1),
             because="SoftKD itself gains 1.1 points from 300 to 500 epochs; the printed run had 400",
             evidence=_baseline_against_logits(PRINTED - GAIN),
-            negative_controls=(
-                Control("no_teacher", "DeiT-Tiny without any teacher, 72.2", _baseline_against_logits(NO_TEACHER)),
+            positive_controls=(
+                Control(
+                    "soft_kd_500",
+                    "a baseline that was taught by logits: SoftKD of 500 epochs, 78.07",
+                    _baseline_against_logits(78.07),
+                ),
             ),
-            published=(Published(SPECTRAL_KD, "abstract", value=GAIN, text="+5.2"),),
+            negative_controls=(
+                Control("no_teacher", "DeiT-Tiny without any teacher, 72.2", _baseline_against_logits(UNTAUGHT)),
+            ),
+            published=(Published(SPECTRAL_KD, "abstract", value=GAIN, text="+5.2 for DeiT-Tiny"),),
             profiles=ONLY_RELEASED,
             expected=registered(Verdict.CONTRADICTED, "77.4 less 5.2 is DeiT-Tiny without a teacher, to the digit"),
         ),
@@ -161,9 +195,11 @@ CLAIM = Claim(
             quantity=GAP,
             region=Region.at_least(GAIN / 10),
             because="a tenth is the least share of a gain one would name the method after",
+            role=Role.PROBE,
             evidence=gap(SPECTRAL_BOTH, SOFT),
+            positive_controls=(LOGITS,),
             negative_controls=(itself(SOFT),),
-            published=(Published(SPECTRAL_KD, "abstract", value=GAIN),),
+            published=(Published(SPECTRAL_KD, "abstract", value=GAIN, text="+5.2 for DeiT-Tiny"),),
             profiles=ONLY_RELEASED,
             expected=registered(Verdict.INCONCLUSIVE, "+0.10 points in the best of three variants, one run each"),
             deviations=(Deviation("aligned layers", "eight pairs, 400 epochs", "first and last pair, 300 epochs"),),
@@ -177,7 +213,7 @@ CLAIM = Claim(
             "On top of logits, too, the feature term helps Lift.",
             printed_gap("Lift, logits + spectral", "Lift, logits"),
             (NARROW, NARROW_WITH_LOGITS),
-            "77.53 against 77.23",
+            _printed("77.53 against 77.23", "Lift SoftKD+SpectralKD less row Lift SoftKD", 0.30),
             (Verdict.INCONCLUSIVE, "+0.30, but the plain student's gain, found weak, is +0.21"),
         ),
         _criterion(
@@ -185,7 +221,7 @@ CLAIM = Claim(
             "On top of logits, too, the feature term helps WideLast.",
             printed_gap("WideLast, logits + mse", "WideLast, logits"),
             (NARROW, NARROW_WITH_LOGITS),
-            "78.23 against 77.88",
+            _printed("78.23 against 77.88", "WideLast SoftKD+MSE less row WideLast SoftKD", 0.35),
             (Verdict.INCONCLUSIVE, "+0.35, but the plain student's gain, found weak, is +0.21"),
         ),
         _criterion(
@@ -193,7 +229,7 @@ CLAIM = Claim(
             "The feature term helps WideLast from another teacher, DeiT-Small, as well.",
             printed_gap("WideLast, spectral of DeiT-Small", "WideLast"),
             (NARROW,),
-            "75.73 against 75.54",
+            _printed("75.73 against 75.54", "WideLast SpectralKD from DeiT-Small less row WideLast", 0.19),
             (Verdict.INCONCLUSIVE, "+0.19, less than the plain student's +0.21, found weak"),
         ),
         _criterion(
@@ -201,8 +237,9 @@ CLAIM = Claim(
             "A projector wider than the teacher harms.",
             printed_gap("Lift to 448", "Lift"),
             (Control("up_to_teacher", "from 320 to 384, the teacher's width", printed_gap("Lift", "Lift to 320")),),
-            "75.23 against 75.41",
+            _printed("75.23 against 75.41", "Lift width 448 less row Lift width 384", -0.18),
             (Verdict.INCONCLUSIVE, "-0.18, but widening up to the teacher's width gives -0.12"),
+            positive=(NO_TEACHER,),
             quantity=Quantity("accuracy of the wider projector less the narrower one's", "points", "wider is better"),
             region=Region.at_most(-SMALLEST_EFFECT),
         ),
@@ -215,7 +252,7 @@ CLAIM = Claim(
                     "another_width", "a projector to 320 against one to 256", printed_gap("Lift to 320", "Lift to 256")
                 ),
             ),
-            "75.41 against 74.86",
+            _printed("75.41 against 74.86", "Lift without teacher less row DeiT-Tiny", 0.55),
             (Verdict.CONSISTENT, "+0.55, 2.0 standard errors; its readout and head differ as well"),
             quantity=Quantity("accuracy less the plain student's, no teacher", "points", "better"),
         ),
@@ -227,8 +264,9 @@ CLAIM = Claim(
                 "though its configuration was"
             ),
             (),
-            "78.23 against 77.53",
+            _printed("78.23 against 77.53", "WideLast less row Lift", 0.70),
             (Verdict.UNVERIFIABLE, "the control of equal size was configured, its accuracy never released"),
+            positive=(),
             quantity=Quantity("accuracy of WideLast less that of UniformWide", "points", "place matters more"),
         ),
     ),

@@ -5,10 +5,10 @@ releases eleven training logs, nine of them of rows of the table.
 
 Here: every row that has a log is held against it, and every log against itself.
 
-Cost: reads eleven text files; a second.
+Cost: reads embedded figures; a second.
 Expect: the table prints the best epoch on the validation set, to the last digit but once; four rows have no
 log; the two runs with a MAE teacher were not evaluated on the 50,000 validation images.
-Command: ``python -m suite claims -k released_log --profile released --released DIR``.
+Command: ``python -m suite claims -k released_log --profile released``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from claims._released_runs import (
     registered,
 )
 from claims.papers import DISTILLATION_DYNAMICS
-from suite.claim import Claim, Control, Criterion, Deviation, NeverReleased, Published, Quantity
+from suite.claim import Claim, Control, Criterion, Deviation, NeverReleased, Published, Quantity, Role
 from suite.judge import Region, Verdict
 
 VALIDATION_IMAGES = 50_000
@@ -44,9 +44,28 @@ LAST_DIGIT = 0.01
 LOSS_SPACING = float(np.spacing(np.float32(7.5)))  # the largest logged losses lie between 4 and 8
 SLACK = 1e-9  # decimal points do not fall on binary numbers: 76.99 less 76.985 is not quite 0.005
 
-TABLE = (Published(DISTILLATION_DYNAMICS, "accuracy table, nine rows with a log", text="76.72 to 78.07"),)
-NOT_STATED = (Published(DISTILLATION_DYNAMICS, "released logs", text="not stated"),)
+TABLE = tuple(
+    Published(
+        DISTILLATION_DYNAMICS,
+        "accuracy table, DeiT-Tiny taught by CaiT-S24",
+        value=run.printed,
+        row=f"{run.title}, {run.epochs} epochs",
+        column="top-1",
+    )
+    for run in PRINTED_RUNS
+)
+EVALUATED = (Published(DISTILLATION_DYNAMICS, "text on the set-up", text="ImageNet-1k's validation set"),)
+NOT_STATED = (Published(DISTILLATION_DYNAMICS, "released logs", text="no statement printed"),)
 
+
+WITHOUT_LOG = {
+    "SpectralKD Last1, weight 0.1": 76.48,
+    "SpectralKD Last8": 76.69,
+    "SoftKD, ViT-Large teacher": 76.85,
+    "last layer, ViT-Large teacher": 76.58,
+}
+WHOLE_IMAGES = "the nearest accuracies that 50,000 images allow, as 32-bit numbers"
+AS_ROUNDED = "what these logs say, rounded to two decimals, in the place of the table"
 
 ANOTHER_RUN = Control("another_run", "each row against the log of the next row", table_against(best_epoch, shift=1))
 
@@ -56,6 +75,7 @@ CLAIM = Claim(
     sentence="The printed accuracies are those of the released logs, and the logs are whole.",
     papers=(DISTILLATION_DYNAMICS,),
     where="Distillation Dynamics, accuracy table; repository, folder Distillation_Logs",
+    finding="books",
     notes="Statements about these files, not about what another run would give.",
     deviations=(Deviation("accuracy table", "as printed", "as quoted by public summaries of the paper, which agree"),),
     criteria=(
@@ -66,6 +86,7 @@ CLAIM = Claim(
             region=Region.at_most(LAST_DIGIT + SLACK),
             because="two decimals are printed: one unit of the last, whichever way it was rounded",
             evidence=table_against(best_epoch),
+            positive_controls=(Control("rounded", AS_ROUNDED, table_against(best_epoch, rounded=True)),),
             negative_controls=(
                 ANOTHER_RUN,
                 Control("end_of_training", "mean of the last ten epochs", table_against(last_ten)),
@@ -76,11 +97,13 @@ CLAIM = Claim(
         ),
         Criterion(
             key="rounding",
+            role=Role.PROBE,
             sentence="Every printed accuracy with a log is that of its best epoch, rounded to two decimals.",
             quantity=Quantity("largest distance of a printed accuracy from the best epoch", "points", "worse match"),
             region=Region.at_most(LAST_DIGIT / 2 + SLACK),
             because="rounding moves a number by half a unit of the last digit at most",
             evidence=table_against(best_epoch),
+            positive_controls=(Control("rounded", AS_ROUNDED, table_against(best_epoch, rounded=True)),),
             negative_controls=(ANOTHER_RUN,),
             published=TABLE,
             profiles=ONLY_RELEASED,
@@ -94,7 +117,9 @@ CLAIM = Claim(
             ),
             region=Region.at_most(LAST_DIGIT + SLACK),
             because="two decimals are printed: one unit of the last, whichever way it was rounded",
+            role=Role.PROBE,
             evidence=table_against(last_ten),
+            positive_controls=(Control("rounded", AS_ROUNDED, table_against(last_ten, rounded=True)),),
             negative_controls=(ANOTHER_RUN,),
             published=TABLE,
             profiles=ONLY_RELEASED,
@@ -104,7 +129,7 @@ CLAIM = Claim(
         ),
         Criterion(
             key="rows_without_log",
-            sentence="The other four rows are accuracies of runs as well.",
+            sentence="The four rows of the table without a log are accuracies of runs as well.",
             quantity=Quantity("distance of a printed accuracy from its log", "points", "worse match"),
             region=Region.at_most(LAST_DIGIT + SLACK),
             because="two decimals are printed: one unit of the last, whichever way it was rounded",
@@ -113,10 +138,15 @@ CLAIM = Claim(
                 "and both runs with a ViT-Large teacher"
             ),
             published=(
-                Published(
-                    DISTILLATION_DYNAMICS,
-                    "accuracy table, Last1 at weight 0.1, Last8, SoftKD and last layer from ViT-Large",
-                    text="76.48, 76.69, 76.85, 76.58",
+                *(
+                    Published(
+                        DISTILLATION_DYNAMICS,
+                        "accuracy table, DeiT-Tiny",
+                        value=value,
+                        row=row,
+                        column="top-1",
+                    )
+                    for row, value in WITHOUT_LOG.items()
                 ),
             ),
             profiles=ONLY_RELEASED,
@@ -128,7 +158,13 @@ CLAIM = Claim(
             quantity=Quantity("epochs of eleven logs that are not where they belong", "epochs", "more damage"),
             region=Region.equal(0, 0),
             because="a whole log has none",
+            role=Role.PROBE,
             evidence=epochs_out_of_place(),
+            positive_controls=(
+                Control(
+                    "numbered", "each epoch once and in order, by construction", epochs_out_of_place(numbered=True)
+                ),
+            ),
             negative_controls=(
                 Control("line_cut_out", "the hundredth line cut out of every log", epochs_out_of_place(drop=99)),
             ),
@@ -142,7 +178,11 @@ CLAIM = Claim(
             quantity=Quantity("largest distance of a loss from the sum of its terms", "nats", "worse match"),
             region=Region.at_most(LOSS_SPACING),
             because="the spacing of 32-bit numbers at the largest losses, which lie between 4 and 8",
+            role=Role.PROBE,
             evidence=loss_gap(features=True),
+            positive_controls=(
+                Control("summed", "the sums of the terms as 32-bit numbers", loss_gap(features=True, summed=True)),
+            ),
             negative_controls=(Control("no_feature_term", "the feature term left out", loss_gap(features=False)),),
             published=NOT_STATED,
             profiles=ONLY_RELEASED,
@@ -155,24 +195,31 @@ CLAIM = Claim(
             region=Region.at_most(0.05),
             because="averaging in 32 bits leaves 0.002 images; a wrong size misses by up to 0.5",
             evidence=off_grid_of(PRINTED_RUNS, VALIDATION_IMAGES),
+            positive_controls=(
+                Control("of_50000", WHOLE_IMAGES, off_grid_of(PRINTED_RUNS, VALIDATION_IMAGES, of=VALIDATION_IMAGES)),
+            ),
             negative_controls=(
                 Control("twenty_more", "shares of 50,020 images", off_grid_of(PRINTED_RUNS, VALIDATION_IMAGES + 20)),
             ),
-            published=(Published(DISTILLATION_DYNAMICS, "ImageNet-1k validation set", value=0.0),),
+            published=EVALUATED,
             profiles=ONLY_RELEASED,
             expected=registered(Verdict.REPRODUCED, "every accuracy of nine logs is a whole share of 50,000"),
         ),
         Criterion(
             key="evaluation_set_mae",
-            sentence="So were the two runs with a MAE teacher.",
+            sentence="The two runs with a MAE teacher were evaluated on the 50,000 validation images.",
             quantity=Quantity("largest distance of an accuracy from a whole number of images", "images", "worse match"),
             region=Region.at_most(0.05),
             because="averaging in 32 bits leaves 0.002 images; a wrong size misses by up to 0.5",
+            role=Role.PROBE,
             evidence=off_grid_of(MAE_RUNS, VALIDATION_IMAGES),
+            positive_controls=(
+                Control("of_50000", WHOLE_IMAGES, off_grid_of(MAE_RUNS, VALIDATION_IMAGES, of=VALIDATION_IMAGES)),
+            ),
             negative_controls=(
                 Control("ten_more", "shares of 50,010 images", off_grid_of(MAE_RUNS, VALIDATION_IMAGES + 10)),
             ),
-            published=(Published(DISTILLATION_DYNAMICS, "ImageNet-1k validation set", value=0.0),),
+            published=EVALUATED,
             profiles=ONLY_RELEASED,
             expected=registered(Verdict.CONTRADICTED, "their accuracies are whole shares of 50,020 images"),
         ),
@@ -182,7 +229,11 @@ CLAIM = Claim(
             quantity=Quantity("first epochs with equal learning rate but different results", "epochs", "less alike"),
             region=Region.equal(0, 0),
             because="the same seed, start and order of data give the same numbers, bit for bit",
+            role=Role.PROBE,
             evidence=agreement_short_of_rate((SOFT, SOFT_500), (SPECTRAL_LAST, SPECTRAL_LAST_500)),
+            positive_controls=(
+                Control("itself", "a run against itself", agreement_short_of_rate((SOFT, SOFT), (SOFT_500, SOFT_500))),
+            ),
             negative_controls=(
                 Control(
                     "other_method",

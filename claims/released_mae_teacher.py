@@ -5,10 +5,10 @@ last layer at 67.1; no row of the paper's table belongs to them.
 
 Here: does the pair say anything about teachers? A teacher must have a classifier for its logits to teach.
 
-Cost: reads three text files; a second.
+Cost: reads embedded figures; a second.
 Expect: no. The teacher's logits were all but uniform, as those of a head that was never trained (MAE weights come
 without one), and the aligned run broke down at the peak of the warm-up. Check a teacher's accuracy first.
-Command: ``python -m suite claims -k released_mae --profile released --released DIR``.
+Command: ``python -m suite claims -k released_mae --profile released``.
 """
 
 from __future__ import annotations
@@ -19,9 +19,19 @@ import numpy as np
 
 from claims._released_checks import exact, last_ten
 from claims._released_gaps import GAP, HARM, WHY_SMALLEST_EFFECT, gap, itself
-from claims._released_runs import ACCURACY, ONLY_RELEASED, SOFT, SOFT_MAE, SPECTRAL_LAST_MAE, Run, registered
+from claims._released_printed import NO_TEACHER
+from claims._released_runs import (
+    ACCURACY,
+    ONLY_RELEASED,
+    SOFT,
+    SOFT_MAE,
+    SPECTRAL_LAST,
+    SPECTRAL_LAST_MAE,
+    Run,
+    registered,
+)
 from claims.papers import DISTILLATION_DYNAMICS
-from suite.claim import Claim, Constant, Control, Criterion, Deviation, Published, Quantity, Released
+from suite.claim import Claim, Constant, Control, Criterion, Deviation, Published, Quantity, Released, Role
 from suite.judge import Observed, Region, Verdict
 
 if TYPE_CHECKING:
@@ -42,7 +52,8 @@ SMOOTHING = 0.1
 RIGHT_CLASS = (1 - ALPHA) * (1 - SMOOTHING) + (1 - (1 - ALPHA) * (1 - SMOOTHING)) / CLASSES
 SURE_OF_LABEL = -float(np.log(RIGHT_CLASS))
 
-PRINTED = (Published(DISTILLATION_DYNAMICS, "released logs; no table row found", text="log only"),)
+TAUGHT_BY_CAIT = "the SoftKD run with the CaiT teacher, which has a trained classifier"
+PRINTED = (Published(DISTILLATION_DYNAMICS, "released logs of two runs with a MAE teacher", text="no table row"),)
 
 
 def _divergence(log: TrainingLog, epoch: int) -> tuple[float, str]:
@@ -65,6 +76,15 @@ def _approach(run: Run, *, backwards: bool = False) -> Released:
         return exact(change, f"from {start[1]} to {end[1]}{', read backwards' if backwards else ''}")
 
     return Released((run.original,), value)
+
+
+def _targets_of_cait(cait: TrainingLog) -> Observed:
+    return exact(*_divergence(SOFT.whole(cait), 0))
+
+
+def _loss_of_cait(cait: TrainingLog) -> Observed:
+    figure = SOFT.whole(cait).figure(LOSS, 299)
+    return exact(figure.value, str(figure))
 
 
 def _final_loss(mae: TrainingLog, cait: TrainingLog) -> Observed:
@@ -100,6 +120,7 @@ CLAIM = Claim(
     sentence="Aligning the last layer harms with a MAE-pretrained teacher as well.",
     papers=(DISTILLATION_DYNAMICS,),
     where="Distillation Dynamics, repository, logs SoftKD_MAE and SpectralKD_Last_1_MAE",
+    finding="books",
     notes="A pair in which the teacher has no trained classifier says nothing about logits against features.",
     deviations=(Deviation("weight of the divergence", "not logged", "0.9, the default of the released code"),),
     criteria=(
@@ -114,7 +135,9 @@ CLAIM = Claim(
                 "it is what the targets tell of the class; a label tells ln 1000 = 6.9 nats, "
                 "and less than a tenth of that is not worth distilling"
             ),
+            role=Role.PROBE,
             evidence=Released((SOFT_MAE.original, SOFT.original), _targets),
+            positive_controls=(Control("cait_teacher", TAUGHT_BY_CAIT, Released((SOFT.original,), _targets_of_cait)),),
             negative_controls=(
                 Control(
                     "untrained_head",
@@ -134,7 +157,9 @@ CLAIM = Claim(
             quantity=Quantity("divergence from the teacher, last less third epoch", "nats", "further away"),
             region=Region.at_most(0.0),
             because="a teacher worth imitating is imitated better the longer one trains",
+            role=Role.PROBE,
             evidence=_approach(SOFT_MAE),
+            positive_controls=(Control("cait_teacher", TAUGHT_BY_CAIT, _approach(SOFT)),),
             negative_controls=(
                 Control("backwards", "the CaiT-taught run read backwards", _approach(SOFT, backwards=True)),
             ),
@@ -153,7 +178,9 @@ CLAIM = Claim(
                 "with uniform targets the loss asks for 0.091 on the right class even of a student never wrong, "
                 "a cross-entropy of 2.4 nats; below it, the teacher has told classes apart"
             ),
+            role=Role.PROBE,
             evidence=Released((SOFT_MAE.original, SOFT.original), _final_loss),
+            positive_controls=(Control("cait_teacher", TAUGHT_BY_CAIT, Released((SOFT.original,), _loss_of_cait)),),
             negative_controls=(
                 Control(
                     "uniform_targets",
@@ -173,7 +200,11 @@ CLAIM = Claim(
             quantity=Quantity("smallest ratio of an epoch's accuracy to the best before it", "", "steadier"),
             region=Region.at_least(0.9),
             because="in every other released run an epoch keeps at least 98 % of what was reached",
+            role=Role.PROBE,
             evidence=_worst_relapse(SPECTRAL_LAST_MAE),
+            positive_controls=(
+                Control("cait_teacher", "the same alignment with the CaiT teacher", _worst_relapse(SPECTRAL_LAST)),
+            ),
             negative_controls=(
                 Control(
                     "started_over", "the SoftKD run started over at epoch 6", _worst_relapse(SOFT_MAE, restart_at=6)
@@ -191,7 +222,9 @@ CLAIM = Claim(
             quantity=GAP,
             region=HARM,
             because=WHY_SMALLEST_EFFECT,
+            role=Role.PROBE,
             evidence=gap(SPECTRAL_LAST_MAE, SOFT_MAE),
+            positive_controls=(NO_TEACHER,),
             negative_controls=(itself(SOFT_MAE),),
             published=PRINTED,
             profiles=ONLY_RELEASED,

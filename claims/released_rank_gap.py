@@ -5,10 +5,10 @@ basis shared by all images) and a table of spectral energy patterns, both of fou
 
 Here: arithmetic on those tables, beside what features without any rotation, and what noise, give in their place.
 
-Cost: 28 small nulls, about five seconds. If the paper's repository is given too, its own files are read.
+Cost: 28 small nulls, about five seconds.
 Expect: the gap exceeds the null in every network, but tokens that repeat their neighbours do the same without any
 rotation; one shared dimension holds 80 % of the energy in four networks; the spectral pattern is what noise gives.
-Command: ``python -m suite claims -k released_rank --profile released --released DIR``.
+Command: ``python -m suite claims -k released_rank --profile released``.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ import numpy as np
 import torch
 
 from claims._released_checks import exact
-from claims._released_nulls import PERCENT, Shape, null_gap, one_direction, steps
+from claims._released_nulls import PERCENT, Shape, flat, null_gap, one_direction, rotating_gap, steps
 from claims._released_runs import ONLY_RELEASED, registered
 from claims._released_tables import IMAGES, PATTERNS, RANKS, tokens_of
 from claims.papers import ENCODING_MISMATCH
 from claims.published import PATTERN_TABLE, RANK_TABLE
-from suite.claim import Claim, Constant, Control, Criterion, Deviation, Published, Quantity, Released
+from suite.claim import Claim, Constant, Control, Criterion, Deviation, Published, Quantity, Released, Role
 from suite.errors import SuiteError
 from suite.judge import Observed, Region, Sampling, Verdict
 from suite.measure.energy_pattern import energy_pattern
@@ -74,19 +74,30 @@ def _smallest_excess(table: RankTable) -> Observed:
     return Observed((value,), Sampling.EXACT, numerical_error=error, note=f"smallest of {len(found)}: {words}")
 
 
-def _null(model: str, shape: Shape) -> Control:
+def _without_rotation(model: str, shape: Shape) -> Control:
+    """What a network's gap exceeds its null by if nothing rotates, but tokens repeat their neighbours."""
+
     def value(table: RankTable) -> Observed:
         row = table.row(model)
-        return exact(null_gap(row, shape, seed=2) - null_gap(row, shape), f"two draws of the null of {model}")
+        independent = tokens_of(model) // 4
+        repeated, free = null_gap(row, shape, tokens=independent), null_gap(row, shape)
+        words = f"{model}, {independent} independent tokens four times each: {repeated:.2f}, null {free:.2f}"
+        return exact(repeated - free, words)
 
-    return Control("null", "features without rotation in the place of the network's", _ranks(value))
+    return Control(
+        "repeated_tokens", "no rotation, but the four tokens of every 2 x 2 neighbourhood alike", _ranks(value)
+    )
 
 
-def _repeated_tokens(table: RankTable) -> Observed:
-    row = table.row(CAIT)
-    independent = tokens_of(CAIT) // 4
-    repeated, free = null_gap(row, steps, tokens=independent), null_gap(row, steps)
-    return exact(repeated - free, f"{independent} independent tokens four times each: {repeated:.2f}, null {free:.2f}")
+def _rotation(model: str) -> Control:
+    """What the gap exceeds its null by if every image lies in a random subspace of the printed per-image spectrum."""
+
+    def value(table: RankTable) -> Observed:
+        row = table.row(model)
+        turning, null = rotating_gap(row), null_gap(row, flat)
+        return exact(turning - null, f"{model}, images in random subspaces: {turning:.2f}, null {null:.2f}")
+
+    return Control("rotation", "images of the printed per-image spectrum, each in directions of its own", _ranks(value))
 
 
 def _smallest_shared(table: RankTable) -> Observed:
@@ -137,6 +148,7 @@ CLAIM = Claim(
     sentence="Each image lies in a small subspace that rotates, while energy spreads over all frequencies.",
     papers=(ENCODING_MISMATCH,),
     where="Encoding Mismatch, rank table and table of spectral energy patterns; repository, Raw data/comparison",
+    finding="low_rank",
     notes=(
         "Version 1 called the same numbers globally low-rank. In CaiT about half of the gap, in log2 units, arises "
         "with one covariance for all images and independent tokens. The rest may be rotation, or tokens that repeat "
@@ -157,22 +169,47 @@ CLAIM = Claim(
             region=Region.at_least(float(np.log2(1.1))),
             because="a ratio ten per cent above the null is the smallest one would report",
             evidence=_ranks(_cait_excess),
-            negative_controls=(_null(CAIT, steps),),
-            published=(Published(ENCODING_MISMATCH, RANKS_PRINTED, text="302 / 61, no null"),),
+            role=Role.PROBE,
+            positive_controls=(_rotation(CAIT),),
+            negative_controls=(_without_rotation(CAIT, steps),),
+            published=(
+                Published(
+                    ENCODING_MISMATCH,
+                    RANKS_PRINTED,
+                    text="302 / 61, no null",
+                    row="CaiT-S24",
+                    column="SVD 95 % and shared basis 95 %",
+                ),
+            ),
             profiles=ONLY_RELEASED,
-            expected=registered(Verdict.REPRODUCED, "2.31 log2 units against 1.1 of the null"),
+            expected=registered(
+                Verdict.UNINFORMATIVE, "2.31 log2 units against 1.1 of the null, but repeated tokens exceed it as well"
+            ),
         ),
         Criterion(
             key="gap_above_null_everywhere",
-            sentence="So it is in all fourteen networks, whatever lies between the printed ranks.",
+            sentence="In all fourteen networks the gap is larger than without any rotation, however energy is spread.",
             quantity=ABOVE_NULL,
             region=Region.at_least(float(np.log2(1.1))),
             because="a ratio ten per cent above the null is the smallest one would report",
             evidence=_ranks(_smallest_excess),
-            negative_controls=(_null(NEAREST_THE_NULL, one_direction),),
-            published=(Published(ENCODING_MISMATCH, RANKS_PRINTED, text="336 / 101 and more, no null"),),
+            role=Role.PROBE,
+            positive_controls=(_rotation(NEAREST_THE_NULL),),
+            negative_controls=(_without_rotation(NEAREST_THE_NULL, one_direction),),
+            published=(
+                Published(
+                    ENCODING_MISMATCH,
+                    RANKS_PRINTED,
+                    text="336 / 101 and more, no null",
+                    row="all fourteen",
+                    column="SVD 95 % and shared basis 95 %",
+                ),
+            ),
             profiles=ONLY_RELEASED,
-            expected=registered(Verdict.REPRODUCED, "smallest for ViT-Small (DINO): 1.73 against 1.3 of the null"),
+            expected=registered(
+                Verdict.UNINFORMATIVE,
+                "smallest for ViT-Small (DINO), 1.73 against 1.3, but repeated tokens exceed it as well",
+            ),
         ),
         Criterion(
             key="gap_means_rotation",
@@ -181,14 +218,17 @@ CLAIM = Claim(
             region=Region.at_least(float(np.log2(1.1))),
             because="a ratio ten per cent above the null is the smallest one would report",
             evidence=_ranks(_cait_excess),
-            negative_controls=(
-                Control(
-                    "repeated_tokens",
-                    "no rotation, but the four tokens of every 2 x 2 neighbourhood alike",
-                    _ranks(_repeated_tokens),
+            positive_controls=(_rotation(CAIT),),
+            negative_controls=(_without_rotation(CAIT, steps),),
+            published=(
+                Published(
+                    ENCODING_MISMATCH,
+                    RANKS_PRINTED,
+                    text="302 / 61 shows rotating subspaces",
+                    row="CaiT-S24",
+                    column="SVD 95 % and shared basis 95 %",
                 ),
             ),
-            published=(Published(ENCODING_MISMATCH, RANKS_PRINTED, text="302 / 61 shows rotating subspaces"),),
             profiles=ONLY_RELEASED,
             expected=registered(
                 Verdict.UNINFORMATIVE, "tokens that repeat their neighbours widen the gap as much, without rotation"
@@ -203,6 +243,9 @@ CLAIM = Claim(
             region=Region.at_least(0.1),
             because="a tenth of the channels is the largest basis one would call small",
             evidence=_ranks(_smallest_shared),
+            positive_controls=(
+                Control("all_directions", "equal energy along all 384 directions", Constant(lambda: 308 / 384)),
+            ),
             negative_controls=(
                 Control(
                     "one_direction",
@@ -210,7 +253,15 @@ CLAIM = Claim(
                     Constant(lambda: 1 / RANKS.rows[CAIT].channels),
                 ),
             ),
-            published=(Published(ENCODING_MISMATCH, RANKS_PRINTED, text="a union of rotating subspaces"),),
+            published=(
+                Published(
+                    ENCODING_MISMATCH,
+                    RANKS_PRINTED,
+                    text="a union of rotating subspaces",
+                    row="all fourteen",
+                    column="shared basis 80 %",
+                ),
+            ),
             profiles=ONLY_RELEASED,
             expected=registered(
                 Verdict.CONTRADICTED, "one dimension holds 80 % in ViT-Tiny and the three MAE networks"
@@ -225,11 +276,22 @@ CLAIM = Claim(
             region=Region.at_most(0.025),
             because="the table departs from p by 0.0234 at most, which the paper calls a law",
             evidence=_patterns(_off_diagonal),
+            positive_controls=(
+                Control("flat_spectrum", "equal energy at all 384 frequencies", Constant(lambda: 1 / 384)),
+            ),
             negative_controls=(
                 Control("white_noise", "i.i.d. Gaussian tokens", _off_diagonal_of(white)),
                 Control("one_channel", "a single live channel per token", _off_diagonal_of(one_hot)),
             ),
-            published=(Published(ENCODING_MISMATCH, PATTERNS_PRINTED, value=0.0234),),
+            published=(
+                Published(
+                    ENCODING_MISMATCH,
+                    PATTERNS_PRINTED,
+                    value=0.0234,
+                    row="ViT-Small (DINO)",
+                    column="d/D at 50 %, less 0.5",
+                ),
+            ),
             profiles=ONLY_RELEASED,
             expected=registered(Verdict.UNINFORMATIVE, "noise and a single live channel obey the law, too"),
         ),
@@ -241,7 +303,15 @@ CLAIM = Claim(
             because="1,000 images are said to have been used, one of each class",
             evidence=_patterns(_fewest_images),
             control_free="a count printed in the table",
-            published=(Published(ENCODING_MISMATCH, PATTERNS_PRINTED, value=float(IMAGES)),),
+            published=(
+                Published(
+                    ENCODING_MISMATCH,
+                    PATTERNS_PRINTED,
+                    value=float(IMAGES),
+                    row="all fourteen",
+                    column="number of tokens",
+                ),
+            ),
             profiles=ONLY_RELEASED,
             expected=registered(Verdict.CONTRADICTED, "ViT-Base (MAE): 196 tokens, which is one image"),
         ),

@@ -8,10 +8,10 @@ Here: the same numbers. A layer's entropy is the log2 of its spread less the log
 checkpoint's bins span its own extremes. So levels are not comparable between checkpoints; a difference of two
 layers is, as the bin width cancels (above one bit or so); a ratio of two entropies is not, as it does not.
 
-Cost: reads four small tables; a second.
+Cost: reads embedded figures; a second.
 Expect: late alignment suppresses the rise midway in training and the last layer's level; at the end the rise is no
 smaller than that of the student aligned on its first layer, and by ratio it is the largest of all.
-Command: ``python -m suite claims -k released_student --profile released --released DIR``.
+Command: ``python -m suite claims -k released_student --profile released``.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from claims._released_layers import (
     BOTH,
     CHECKPOINTS,
+    END,
     EPOCHS,
     FIRST,
     LAST,
@@ -31,26 +32,33 @@ from claims._released_layers import (
     above,
     delay,
     emergence,
+    kept,
     last_layer,
     of_one,
+    planted_u,
     ratio,
     rise,
     shuffled,
 )
 from claims._released_runs import ONLY_RELEASED, registered
 from claims.papers import DISTILLATION_DYNAMICS
-from suite.claim import Claim, Control, Criterion, Deviation, Published, Quantity
+from suite.claim import Claim, Control, Criterion, Deviation, Published, Quantity, Role
 from suite.judge import Region, Verdict
 from suite.measure.depth import u_depth
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
     from suite.claim import Released
 
 WHY_SMALLEST = "no size is printed; ten per cent of the spread of activations, log2(1.1) = 0.14 bits"
 
 
 def _figure(text: str) -> tuple[Published, ...]:
-    return (Published(DISTILLATION_DYNAMICS, "entropy of students over layers and epochs, figure", text=text),)
+    return (Published(DISTILLATION_DYNAMICS, "figure of students' entropy over layers and epochs", text=text),)
 
 
 def _criterion(
@@ -59,9 +67,11 @@ def _criterion(
     quantity: Quantity,
     region: Region,
     evidence: Released,
+    positive: Control,
     control: Control,
     expected: tuple[Verdict, str],
     *,
+    role: Role = Role.ASSERTED,
     because: str = WHY_SMALLEST,
     text: str = "figure only",
     deviations: tuple[Deviation, ...] = (),
@@ -73,11 +83,21 @@ def _criterion(
         region=region,
         because=because,
         evidence=evidence,
+        positive_controls=(positive,),
         negative_controls=(control,),
+        role=role,
         published=_figure(text),
         profiles=ONLY_RELEASED,
         expected=registered(*expected),
         deviations=deviations,
+    )
+
+
+def _half(value: Callable[[NDArray[np.float64]], float], names: tuple[str, ...] = END) -> Control:
+    return Control(
+        "half_the_rise",
+        "the SoftKD student with half of what rises above its smallest layer, planted",
+        above(SOFT, (SOFT,), value, names, own_value=kept(0.5, value)),
     )
 
 
@@ -92,6 +112,7 @@ CLAIM = Claim(
     sentence="Aligning layers shapes the student's U: late suppresses expansion, early delays compression.",
     papers=(DISTILLATION_DYNAMICS,),
     where="Distillation Dynamics, entropy of students over training; repository, folder Analysis_Results",
+    finding="u_shape",
     notes=(
         "At the end, entropies of the late-aligned student rise by 1.34 bits, of the first-aligned one by 1.29, of "
         "SoftKD by 1.53. Ratios of entropies exaggerate where the smallest is near one bit."
@@ -106,15 +127,23 @@ CLAIM = Claim(
             Quantity("depth of the entropy's U over layers", "bits", "a deeper U"),
             Region.at_least(SMALLEST),
             of_one(SOFT, u_depth),
+            Control(
+                "planted",
+                "the first checkpoints with a U of one bit added",
+                of_one(SOFT, planted_u(1.0, u_depth), START),
+            ),
             Control("epochs_30_to_90", "the same student at its first checkpoints", of_one(SOFT, u_depth, START)),
             (Verdict.CONSISTENT, "0.63 bits deep, from one run and one batch"),
         ),
         _criterion(
             "u_emerges",
-            "Its U grows deeper as training goes on.",
+            "The U of the SoftKD student's entropy grows deeper as training goes on.",
             Quantity("rank correlation of the U's depth with the epoch, ten checkpoints", "", "steadier growth"),
             Region.at_least(0.9),
             emergence(CHECKPOINTS),
+            Control(
+                "ordered", "the same checkpoints in the order of their depth", emergence(CHECKPOINTS, ordered=True)
+            ),
             Control("shuffled", "the same checkpoints in another order", emergence(shuffled(CHECKPOINTS))),
             (Verdict.CONSISTENT, "deeper at every one of nine steps; a shallow U is there at epoch 30 already"),
             because="nine steps of growth with at most small setbacks",
@@ -125,8 +154,10 @@ CLAIM = Claim(
             Quantity("entropy of the last layer less that of the SoftKD student", "bits", "more expansion"),
             Region.at_most(-SMALLEST),
             above(LAST, (SOFT,), last_layer),
+            _half(last_layer),
             _first_instead(above(FIRST, (SOFT,), last_layer)),
             (Verdict.CONSISTENT, "2.19 against 3.31 bits, though of bins of different width"),
+            role=Role.PROBE,
             deviations=(Deviation("bins", "one axis for all checkpoints", "each checkpoint has bins of its own"),),
         ),
         _criterion(
@@ -135,26 +166,31 @@ CLAIM = Claim(
             RISE,
             Region.at_most(-SMALLEST),
             above(LAST, (SOFT,), rise, MIDWAY),
+            _half(rise, MIDWAY),
             _first_instead(above(FIRST, (SOFT,), rise, MIDWAY)),
             (Verdict.CONSISTENT, "0.05 against 1.60 bits; until epoch 120 there is no rise at all"),
+            role=Role.PROBE,
         ),
         _criterion(
             "late_suppresses_at_end",
-            "After 300 epochs it still suppresses the rise.",
+            "After 300 epochs, aligning the last layer suppresses the rise of entropy towards the last layers.",
             RISE,
             Region.at_most(-SMALLEST),
             above(LAST, (SOFT,), rise),
+            _half(rise),
             _first_instead(above(FIRST, (SOFT,), rise)),
             (Verdict.INCONCLUSIVE, "0.19 bits less than SoftKD, but the first-aligned student has 0.24 less"),
         ),
         _criterion(
             "late_suppresses_ratio",
-            "After 300 epochs it suppresses the ratio of the last layer's entropy to the smallest.",
+            "After 300 epochs, aligning the last layer suppresses the ratio of the last entropy to the smallest.",
             Quantity("last / smallest entropy, less that of the SoftKD student", "", "more expansion"),
             Region.at_most(-0.1),
             above(LAST, (SOFT,), ratio),
+            _half(ratio),
             _first_instead(above(FIRST, (SOFT,), ratio)),
             (Verdict.INCONCLUSIVE, "2.58 against 1.86: the other way round, in one run"),
+            role=Role.PROBE,
             because="a tenth of the smallest entropy is the least one would report",
         ),
         _criterion(
@@ -165,6 +201,7 @@ CLAIM = Claim(
             ),
             Region.at_least(EPOCHS[0]),
             delay(FIRST),
+            Control("set_back", "the SoftKD student set back by three checkpoints", delay(SOFT, shift=3)),
             Control("last_layer", "the student aligned on its last layer instead", delay(LAST)),
             (Verdict.CONSISTENT, "at epoch 270 instead of 120, in one run"),
             because="checkpoints are 30 epochs apart: nothing shorter can be seen",
@@ -175,6 +212,11 @@ CLAIM = Claim(
             Quantity("depth of the entropy's U less the smallest of the other students", "bits", "less flattened"),
             Region.at_most(-SMALLEST),
             above(BOTH, (FIRST, LAST, SOFT), u_depth),
+            Control(
+                "flattened",
+                "the SoftKD student with a tenth of its U left, planted",
+                above(SOFT, (FIRST, LAST), u_depth, own_value=kept(0.1, u_depth)),
+            ),
             Control("no_layer", "the student aligned on no layer, SoftKD", above(SOFT, (FIRST, LAST), u_depth)),
             (Verdict.CONSISTENT, "0.18 against 0.38 bits at epoch 300, though 0.26 against 0.31 at epoch 270"),
         ),

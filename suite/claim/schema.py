@@ -49,12 +49,29 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Published:
-    """What a paper prints; never edited. ``value`` is None where only a figure was printed."""
+    """What a paper prints; never edited.
+
+    Attributes:
+        paper: at the version that was read.
+        where: the table, figure or passage.
+        value: the number; None where only a figure or words are printed.
+        text: the words, or how the number is printed.
+        row: of a table; of a difference, both rows.
+        column: of a table.
+    """
 
     paper: Paper
     where: str
     value: float | None = None
     text: str = ""
+    row: str = ""
+    column: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where it stands, in words: ``accuracy table, row SoftKD, column top-1``."""
+        parts = (self.where, self.row and f"row {self.row}", self.column and f"column {self.column}")
+        return ", ".join(part for part in parts if part)
 
     def __str__(self) -> str:
         """The printed number or words."""

@@ -174,7 +174,7 @@ def print_claims(claims: Iterable[Claim], console: Console) -> None:
         for criterion in claim.criteria:
             unit = criterion.quantity.unit
             printed = "\n".join(
-                f"{describe.published_text(entry, unit)} ({entry.paper.key}, {entry.where})"
+                f"{describe.published_text(entry, unit)} ({entry.paper.key}, {entry.place})"
                 for entry in criterion.published
             )
             cells = (criterion.key, criterion.sentence, criterion.region.describe(unit), printed or "-")

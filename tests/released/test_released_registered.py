@@ -1,12 +1,15 @@
 """Every claim on released files is well formed, and every verdict as expected."""
 
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 from made_releases import judge
 
 from suite import catalog, profile
+from suite.assess import Evidence
 from suite.claim import NeverReleased, Released
+from suite.evidence.store import Store
 from suite.judge import Verdict
 
 CLAIMS = [claim for claim in catalog.discover() if claim.key.startswith("released_")]
@@ -53,3 +56,14 @@ def test_the_profile_is_of_published_scope_and_runs_no_network():
 def test_every_verdict_is_as_expected_without_any_file(claim):
     for assessment in judge(claim).values():
         assert not assessment.departs, f"{assessment.name}: {assessment.verdict}, {assessment.judgement.reason}"
+
+
+@pytest.mark.parametrize(("claim", "criterion"), CRITERIA)
+def test_what_must_be_seen_is_seen_with_the_released_figures(claim, criterion):
+    access = Evidence(profile.load("released"), Store(Path("no-store")))
+    for control in criterion.positive_controls:
+        observed = control.evidence.observe(access)
+        half = 1.96 * (observed.standard_error or 0.0)
+        assert criterion.region.contains(observed.values[0] - half, observed.values[0] + half), control.key
+    never = isinstance(criterion.evidence, NeverReleased)
+    assert never or criterion.positive_controls or criterion.control_free

@@ -271,7 +271,7 @@ def note(assessment: Assessment) -> str:
     criterion = assessment.criterion
     printed = "; ".join(
         f"{describe.published_text(entry, criterion.quantity.unit)} "
-        f"([{entry.paper.key}]({entry.paper.link}), {entry.where})"
+        f"([{entry.paper.key}]({entry.paper.link}), {entry.place})"
         for entry in criterion.published
     )
     facts = [

@@ -64,7 +64,7 @@ def _facts(assessment: Assessment) -> Iterator[tuple[str, Content]]:
     criterion, judgement = assessment.criterion, assessment.judgement
     unit = criterion.quantity.unit
     for entry in criterion.published:
-        place = join([describe.published_text(entry, unit), " – ", paper_link(entry.paper), f", {entry.where}"])
+        place = join([describe.published_text(entry, unit), " – ", paper_link(entry.paper), f", {entry.place}"])
         yield "Published", place
     yield (
         "Quantity",
