@@ -82,7 +82,7 @@ class PerSeed:
         results = [access.result(subject(access.profile, seed)) for subject in self.subjects]
         whole = float(self.value(*results))
         step = self.resolution(*results) if self.resolution else 0.0
-        sizes = sorted({result.arrays["magnitude"].shape[1] for result in results})
+        sizes = sorted({int(result.arrays["images"]) for result in results})
         if len(sizes) > 1:
             raise SuiteError(
                 f"networks compared on the same images saw {' and '.join(map(str, sizes))}: compute them again"

@@ -61,7 +61,7 @@ def extremes(layer: Tensor) -> Extremes:
 
 
 def require_finite(ends: Sequence[Extremes], *, first_image: int) -> None:
-    """Refuse NaN and infinite values.
+    """Refuse NaN and infinite values; the host waits for an accelerator once.
 
     Args:
         ends: the `extremes` of each layer.
@@ -70,10 +70,9 @@ def require_finite(ends: Sequence[Extremes], *, first_image: int) -> None:
     Raises:
         ValueError: there is one; its layer and image are named.
     """
-    for number, (low, high) in enumerate(ends):
-        broken = ~(torch.isfinite(low) & torch.isfinite(high))
-        if bool(broken.any()):
-            image = first_image + int(broken.int().argmax())
-            raise ValueError(
-                f"layer {number}, image {image}: a feature is NaN or infinite, check the model and its input"
-            )
+    broken = torch.stack([~(torch.isfinite(low) & torch.isfinite(high)) for low, high in ends]).cpu()
+    if bool(broken.any()):
+        number, image = (int(place) for place in broken.nonzero()[0])
+        raise ValueError(
+            f"layer {number}, image {first_image + image}: a feature is NaN or infinite, check the model and its input"
+        )

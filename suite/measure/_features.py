@@ -78,9 +78,22 @@ def pieces(features: Tensor) -> Iterator[Tensor]:
     Yields:
         ``[b, N, C]`` views in order, ``b`` at least 1.
     """
-    budget = CACHE_ELEMENTS if features.is_cpu else DEVICE_ELEMENTS
-    per_image = features.shape[1] * max(features.shape[2], TOKEN_ELEMENTS)
-    yield from torch.split(features, max(1, budget // per_image))
+    yield from torch.split(features, at_once(features.shape[1], features.shape[2], features.device))
+
+
+def at_once(tokens: int, channels: int, device: torch.device) -> int:
+    """How many images make a piece that is fast to work on.
+
+    Args:
+        tokens: ``N``.
+        channels: ``C``.
+        device: where it is worked on.
+
+    Returns:
+        At least 1.
+    """
+    budget = CACHE_ELEMENTS if device.type == "cpu" else DEVICE_ELEMENTS
+    return max(1, budget // (tokens * max(channels, TOKEN_ELEMENTS)))
 
 
 def groups_of(first: int, count: int, groups: int, device: torch.device | str = "cpu") -> Tensor:

@@ -38,27 +38,38 @@ def histogram_bits(values: Tensor, low: End, high: End, *, bins: int) -> Tensor:
     index = bin_index(values, low, high, bins=bins)
     first = torch.arange(0, images * tokens * bins, bins, dtype=torch.int32, device=values.device)
     index += first.view(images, tokens, 1)
-    counts = torch.bincount(index.view(-1), minlength=images * tokens * bins)
+    counts = _counts(index.view(-1), images * tokens * bins)
     # H = log2 C - 1/C sum_b n_b log2 n_b; the counts are small whole numbers, so n log2 n comes from a table.
     filled = _n_log2_n(channels, values.device).index_select(0, counts).view(images, tokens, bins).sum(dim=2)
     return (math.log2(channels) - filled / channels).clamp_(min=0)
+
+
+def _counts(index: Tensor, size: int) -> Tensor:
+    """How often each number occurs: `torch.bincount`, which on an accelerator would wait for the largest one."""
+    if index.is_cpu:
+        return torch.bincount(index, minlength=size)
+    ones = torch.ones(1, dtype=torch.int32, device=index.device).expand(len(index))
+    return torch.zeros(size, dtype=torch.int32, device=index.device).scatter_add_(0, index.long(), ones)
 
 
 def bin_index(values: Tensor, low: End, high: End, *, bins: int) -> Tensor:
     """Bin of every value; what lies beyond the range falls into the end bins.
 
     The position is computed in the type of the values and then raised by more than its rounding. It is therefore never
-    too low, and too high only for values just below an edge: those few are binned again as numpy does it.
+    too low, and too high only for values just below an edge: those few are binned again as numpy does it. On an
+    accelerator all are, in float64, as nobody should wait to learn which ones.
 
     Args:
         values: checked features ``[B, N, C]``, float32 or float64.
-        low: lower end, a number or ``[B, N, 1]`` float64.
+        low: lower end, a number or ``[B, N, 1]`` float64; on an accelerator also a float64 tensor of one number.
         high: upper end, likewise, above ``low``.
         bins: number of bins.
 
     Returns:
         ``[B, N, C]`` int32, from 0 to ``bins - 1``.
     """
+    if not values.is_cpu:
+        return _as_numpy_bins_on_device(values.double(), low, high, bins=bins)
     limits = torch.finfo(values.dtype)
     per_unit = bins / (high - low)
     if _largest(per_unit) > limits.max:
@@ -85,6 +96,15 @@ def _as_numpy_bins(values: Vector, low: float | Vector, high: float | Vector, *,
     below = (values < index * step + low) & (index > 0)
     above = (values >= (index + 1) * step + low) & (index < bins - 1)
     return index - below.astype(np.int32) + above.astype(np.int32)
+
+
+def _as_numpy_bins_on_device(values: Tensor, low: End, high: End, *, bins: int) -> Tensor:
+    """`_as_numpy_bins` of float64 values ``[B, N, C]`` on an accelerator."""
+    step = (high - low) / bins
+    index = ((values - low) / (high - low) * bins).clamp_(0, bins - 1).int()
+    below = (values < index * step + low) & (index > 0)
+    above = (values >= (index + 1) * step + low) & (index < bins - 1)
+    return index - below.int() + above.int()
 
 
 @cache

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from suite.measure._features import CACHE_ELEMENTS
+from suite.measure._features import at_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,9 +83,9 @@ class Spill:
         Yields:
             ``[b, N, C]`` on the device, the same pieces whatever the pieces they were added in.
         """
-        at_once = max(1, CACHE_ELEMENTS // (self._shape[0] * self._shape[1]))
-        for first in range(0, self._images, at_once):
-            yield self._read(first, min(at_once, self._images - first))
+        count = at_once(*self._shape, self.device)
+        for first in range(0, self._images, count):
+            yield self._read(first, min(count, self._images - first))
 
     def flush(self) -> None:
         """Bring what was added to the disk."""

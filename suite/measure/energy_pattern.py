@@ -12,19 +12,17 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from suite.measure._features import as_features, groups_of, pieces
+from suite.measure._features import as_features, pieces
 from suite.measure._kernels import sort_descending
 from suite.measure.spectrum import mirror, one_sided_amplitude, require_spectrum, two_sided_sum
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import ArrayLike, NDArray
 
 PERCENTS = (50, 60, 70, 80, 90)
@@ -73,83 +71,29 @@ class EnergyPattern:
         return self.dims(percents).double() / len(self.curve)
 
 
-class PatternSum:
-    """Running sum of tokens' power, each token's total being 1.
+def power_shares(amplitude: Tensor, channels: int, *, ordered: bool) -> tuple[Tensor, Tensor]:
+    """Power of tokens over the bins, each token's total being 1, summed over the tokens of an image.
 
     The mean of cumulative sums is the cumulative sum of the means, so no token's curve is ever built.
+
+    Args:
+        amplitude: ``[b, N, C // 2 + 1]`` from `suite.measure.spectrum.one_sided_amplitude`, any scale.
+        channels: ``C``.
+        ordered: keep the bins in their order, as published, and give one side of them; else all bins, sorted for each
+            token, strongest first.
+
+    Returns:
+        (``[b, C // 2 + 1]`` or ``[b, C]`` float64 sums, ``[b]`` tokens that are not all zero: the others count for
+        nothing, and one of them would make a mean NaN).
     """
-
-    def __init__(self, channels: int, device: torch.device | str = "cpu", *, ordered: bool, groups: int = 1) -> None:
-        """Start from nothing.
-
-        Args:
-            channels: ``C``, at least 2.
-            device: where the amplitudes live.
-            ordered: keep the bins in their order, as published; else sort each token's bins, strongest first.
-            groups: image ``i`` is also summed in group ``i % groups``.
-        """
-        self._channels = channels
-        self._ordered = ordered
-        self._images = 0
-        self._power = torch.zeros(
-            groups, channels // 2 + 1 if ordered else channels, dtype=torch.float64, device=device
-        )
-        self._tokens = torch.zeros(groups, dtype=torch.int64, device=device)
-        self._empty = 0
-
-    def add(self, amplitude: Tensor) -> None:
-        """Take in a piece.
-
-        Args:
-            amplitude: ``[b, N, C // 2 + 1]`` from `suite.measure.spectrum.one_sided_amplitude`, any scale.
-        """
-        # Dividing by the largest amplitude first keeps the squares of tiny and huge tokens within range.
-        largest = amplitude.amax(dim=2, keepdim=True)
-        live = largest > 0
-        power = (amplitude / torch.where(live, largest, 1)).square_()
-        share = power / torch.where(live, two_sided_sum(power, self._channels)[..., None], 1)
-        if not self._ordered:
-            share = sort_descending(mirror(share, self._channels))
-        group = groups_of(self._images, len(amplitude), len(self._power), amplitude.device)
-        self._power.index_add_(0, group, share.sum(dim=1, dtype=torch.float64))
-        self._tokens.index_add_(0, group, live.sum(dim=(1, 2)))
-        self._empty += int((~live).sum())
-        self._images += len(amplitude)
-
-    def state(self) -> dict[str, Any]:
-        """What :meth:`load` continues from."""
-        return {"images": self._images, "power": self._power, "tokens": self._tokens, "empty": self._empty}
-
-    def load(self, state: Mapping[str, Any]) -> None:
-        """Continue from a :meth:`state` of a sum over equal channels and groups."""
-        self._images, self._empty = state["images"], state["empty"]
-        self._power.copy_(state["power"])
-        self._tokens.copy_(state["tokens"])
-
-    def curves(self) -> Tensor:
-        """The mean curve of each group.
-
-        Returns:
-            ``[groups, C]`` float64; zeros for a group without a live token.
-        """
-        power = mirror(self._power, self._channels) if self._ordered else self._power
-        return (power / self._tokens.clamp(min=1)[:, None]).cumsum(dim=1)
-
-    def pattern(self) -> EnergyPattern:
-        """The mean over the tokens seen.
-
-        Returns:
-            The pattern.
-
-        Raises:
-            ValueError: no token has energy.
-        """
-        tokens = int(self._tokens.sum())
-        if not tokens:
-            raise ValueError("an energy pattern needs a token that is not all zero: leave this layer out")
-        power = self._power.sum(dim=0)
-        power = mirror(power, self._channels) if self._ordered else power
-        return EnergyPattern((power / tokens).cumsum(dim=0), tokens, self._empty)
+    # Dividing by the largest amplitude first keeps the squares of tiny and huge tokens within range.
+    largest = amplitude.amax(dim=2, keepdim=True)
+    live = largest > 0
+    power = (amplitude / torch.where(live, largest, 1)).square_()
+    share = power / torch.where(live, two_sided_sum(power, channels)[..., None], 1)
+    if not ordered:
+        share = sort_descending(mirror(share, channels))
+    return share.sum(dim=1, dtype=torch.float64), live.sum(dim=(1, 2))
 
 
 def energy_pattern(features: Tensor) -> EnergyPattern:
@@ -242,8 +186,13 @@ def bins_needed(curve: ArrayLike, percents: tuple[int, ...] = PERCENTS) -> NDArr
 
 def _pattern(features: Tensor, *, ordered: bool) -> EnergyPattern:
     values = as_features(features)
-    require_spectrum(values.shape[2])
-    total = PatternSum(values.shape[2], values.device, ordered=ordered)
-    for piece in pieces(values):
-        total.add(one_sided_amplitude(piece))
-    return total.pattern()
+    channels = values.shape[2]
+    require_spectrum(channels)
+    parts = [power_shares(one_sided_amplitude(piece), channels, ordered=ordered) for piece in pieces(values)]
+    power, live = (torch.cat(tensors).sum(dim=0) for tensors in zip(*parts, strict=True))
+    tokens = int(live)
+    if not tokens:
+        raise ValueError("an energy pattern needs a token that is not all zero: leave this layer out")
+    mean = power / tokens
+    curve = (mirror(mean, channels) if ordered else mean).cumsum(dim=0)
+    return EnergyPattern(curve, tokens, values.shape[0] * values.shape[1] - tokens)

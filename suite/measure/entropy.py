@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from suite.measure._histogram import End
+    from suite.measure._layer import Piece
+
 BINS = 100
 """Bins of the published histogram."""
 SPAN = 4.0
@@ -137,6 +140,39 @@ def check_range(low: float, high: float) -> tuple[float, float]:
     if not (math.isfinite(low) and math.isfinite(high) and low <= high):
         raise ValueError(f"a histogram range must be finite and ascending, not ({low}, {high})")
     return (low, high) if high - low > NARROWEST else (low - 0.5, high + 0.5)
+
+
+def widened(low: Tensor, high: Tensor) -> tuple[End, End]:
+    """`check_range` of finite numbers that may be on an accelerator, for which nobody waits.
+
+    Args:
+        low: lower end, a float64 number.
+        high: upper end, not below.
+
+    Returns:
+        Numbers on the CPU, elsewhere tensors.
+    """
+    if low.is_cpu:
+        return check_range(float(low), float(high))
+    reach = torch.where(high - low > NARROWEST, 0.0, 0.5)
+    return low - reach, high + reach
+
+
+def outside(piece: Piece, low: End, high: End) -> Tensor:
+    """How many values of each image lie beyond a range.
+
+    Args:
+        piece: the images.
+        low: lower end.
+        high: upper end.
+
+    Returns:
+        ``[b]`` float64.
+    """
+    values = piece.values
+    if values.is_cpu and float(piece.low.min()) >= low and float(piece.high.max()) <= high:
+        return torch.zeros(len(values), dtype=torch.float64)
+    return ((values < low) | (values > high)).sum(dim=(1, 2)).double()
 
 
 def standard_range(mean: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:

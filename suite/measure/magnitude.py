@@ -7,11 +7,15 @@ References:
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from suite.measure._features import as_features
+
+if TYPE_CHECKING:
+    from suite.measure._layer import Piece
 
 TINY, HUGE = 1e-15, 1e15
 """Lengths beyond which squares in float32 lose digits: there float64 takes over."""
@@ -65,11 +69,18 @@ def token_moments(values: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         Two ``[B, N]`` float64 tensors; the deviation divides by ``C``.
     """
+    if values.dtype == torch.float32 and not values.is_cpu:  # where looking at lengths would cost more than this
+        return token_moments(values.double())
     mean = values.mean(dim=2, keepdim=True)
     length = torch.linalg.vector_norm(values - mean, dim=2)
     if values.dtype == torch.float32 and not bool(((length > TINY) & (length < HUGE)).all()):
         return token_moments(values.double())
     return mean[..., 0].double(), length.double() / math.sqrt(values.shape[2])
+
+
+def moments_of(piece: Piece) -> tuple[Tensor, Tensor]:
+    """`token_moments` of a piece, for `suite.measure._layer.Piece.once`."""
+    return token_moments(piece.values)
 
 
 def rms_about_mean(mean: Tensor, deviation: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from suite.measure._features import CACHE_ELEMENTS, as_features
+from suite.measure._features import as_features, at_once
 from suite.measure._kernels import reorder_channels
 
 if TYPE_CHECKING:
@@ -77,10 +77,14 @@ class MatchedGaussian:
         """
         generator = torch.Generator().manual_seed(self._seed)
         channels = len(self._scale)
-        at_once = max(1, CACHE_ELEMENTS // (self._tokens * channels))
-        for first in range(0, self._images, at_once):
-            shape = (min(at_once, self._images - first), self._tokens, channels)
-            yield torch.randn(shape, generator=generator).to(self._scale.device) * self._scale
+        count = at_once(self._tokens, channels, self._scale.device)
+        for first in range(0, self._images, count):
+            # image by image: the numbers must not depend on how many make a piece, which differs by device
+            drawn = [
+                torch.randn(self._tokens, channels, generator=generator)
+                for _ in range(min(count, self._images - first))
+            ]
+            yield torch.stack(drawn).to(self._scale.device) * self._scale
 
 
 def permutation(channels: int, *, generator: torch.Generator) -> Tensor:

@@ -29,7 +29,7 @@ class SomeImages(Mapping[str, "NDArray[Any]"]):
     def __init__(self, arrays: Mapping[str, NDArray[Any]], kept: NDArray[np.bool_]) -> None:
         """``arrays`` of a stream with groups; ``kept`` says of each group whether its images count."""
         self._arrays = arrays
-        group = np.arange(arrays["magnitude"].shape[1]) % len(kept)
+        group = np.arange(int(arrays["images"])) % len(kept)
         self._kept = kept[group]
         self._weights = np.bincount(group, minlength=len(kept)) * kept
 

@@ -16,12 +16,15 @@ from typing import TYPE_CHECKING
 import torch
 
 from suite.measure._features import as_features, pieces
-from suite.measure._kernels import modulus
+from suite.measure._kernels import modulus, reorder_channels
+from suite.measure.nulls import generator_for, permutation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torch import Tensor
+
+    from suite.measure._layer import Layer, Piece
 
 
 def mirror(one_sided: Tensor, channels: int) -> Tensor:
@@ -61,6 +64,37 @@ def one_sided_amplitude(values: Tensor) -> Tensor:
         ``[B, N, C // 2 + 1]``, type of the input.
     """
     return modulus(torch.fft.rfft(values))
+
+
+def bins_of(channels: int) -> int:
+    """Bins of a one-sided spectrum."""
+    return channels // 2 + 1
+
+
+def amplitude_of(piece: Piece) -> Tensor:
+    """`one_sided_amplitude` of a piece, for `suite.measure._layer.Piece.once`."""
+    return one_sided_amplitude(piece.values)
+
+
+def permuted_amplitude_of(piece: Piece) -> Tensor:
+    """The same with the layer's channels in one random order."""
+    return one_sided_amplitude(reorder_channels(piece.values, piece.layer.once(channel_order)))
+
+
+def channel_order(layer: Layer) -> Tensor:
+    """The layer's random order of channels, for `suite.measure._layer.Layer.once`: ``[C]`` int64 on its device."""
+    generator = generator_for(layer.seed, "channel order", layer.number)
+    return permutation(layer.channels, generator=generator).to(layer.device)
+
+
+def spectrum_of(piece: Piece) -> ChannelSpectrum:
+    """The channel spectrum of a piece, for `suite.measure._layer.Piece.once`."""
+    return ChannelSpectrum.of(piece.once(amplitude_of), piece.layer.channels)
+
+
+def permuted_spectrum_of(piece: Piece) -> ChannelSpectrum:
+    """The same with the layer's channels in one random order."""
+    return ChannelSpectrum.of(piece.once(permuted_amplitude_of), piece.layer.channels)
 
 
 @dataclass(frozen=True)

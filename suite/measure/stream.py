@@ -1,11 +1,16 @@
-"""Every measurement of every layer in one forward pass, over any number of images.
+"""Measurements of every layer in one forward pass, over any number of images.
 
-Batches go in, arrays come out. Memory does not grow with the number of images beyond a few numbers per image: the
-features of layers that need a second look (a basis shared by all images is known only at the end) wait on disk.
+Batches go in, arrays come out: a stream shows the features to its probes (`suite.measure.probes`), a few images at a
+time. Memory does not grow with the number of images beyond a few numbers per image: the features of layers that need a
+second look (a basis shared by all images is known only at the end) wait on disk.
 
 Results do not depend on how the images are cut into batches, with one exception, the ranges of the histograms: they
 come from the first images of the first batch, at most `calibrate` of them (the published range is that of one batch of
-32). Later values beyond a range count in its end bins, and their share is reported.
+32). Later values beyond a range count in its end bins, and their share is reported. Nor does what a probe gives depend
+on which other probes there are.
+
+On an accelerator the host waits for its device twice a batch, to look whether all values are finite and to fetch the
+results, and once for each deep layer, whose features go to the disk.
 
 References:
     Distillation Dynamics, arXiv 2511.06848 (spectrum, intensity, entropy, magnitude over layers).
@@ -16,7 +21,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -24,32 +29,36 @@ import torch
 from torch import Tensor
 
 from suite.measure._batch import extremes, require_finite, require_shapes
-from suite.measure._deep import second_look
-from suite.measure._features import working
-from suite.measure._layer import PER_IMAGE, Deep, LayerTally
+from suite.measure._features import pieces, working
+from suite.measure._keep import Rows, collect
+from suite.measure._layer import Layer, Piece
 from suite.measure._spill import Spill
 from suite.measure._workers import Workers
-from suite.measure.energy_pattern import PatternSum
-from suite.measure.entropy import check_range
-from suite.measure.nulls import permutation
+from suite.measure.probe import Curve, Form
+from suite.measure.probes import chosen
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from types import TracebackType
 
     from numpy.typing import NDArray
+
+    from suite.measure._batch import Extremes
+    from suite.measure.probe import Probe
+
+    Arrays = dict[str, NDArray[np.generic]]
 
 FOLDER = "features"
 """Where a resumable stream keeps its temporary files."""
 
 
 class LayerStream:
-    """Accumulates the measurements of a network's layers; use it as a context manager.
+    """Shows a network's layers to probes; use it as a context manager.
 
-    >>> from tempfile import TemporaryDirectory
+    >>> from suite.measure.probes.magnitude import Magnitude
     >>> layers = [torch.ones(2, 4, 8), 3 * torch.ones(2, 4, 8)]
     >>> with TemporaryDirectory() as folder:
-    ...     with LayerStream(generator=torch.Generator(), spill=Path(folder)) as stream:
+    ...     with LayerStream([Magnitude], seed=0, spill=Path(folder)) as stream:
     ...         stream.update(layers)
     ...         arrays = stream.finish()
     >>> arrays["magnitude"].tolist()
@@ -58,8 +67,9 @@ class LayerStream:
 
     def __init__(
         self,
+        probes: Iterable[type[Probe]] | None = None,
         *,
-        generator: torch.Generator,
+        seed: int,
         spill: Path,
         deep: Collection[int] | None = None,
         calibrate: int = 32,
@@ -69,32 +79,32 @@ class LayerStream:
         """Set up; nothing is written before the first batch.
 
         Args:
-            generator: on the CPU; gives channel permutations, null images, token halves and pairs of images.
-                Equal seeds and images give equal arrays.
-            spill: existing folder for temporary files: 4 bytes per feature value and deep layer.
-            deep: layers that get a second look, counted from 0; the last one by default.
+            probes: what to measure; all there is unless given.
+            seed: of channel permutations, null images, token halves and pairs of images. Equal seeds and images give
+                equal arrays, whatever the device the draws are used on.
+            spill: existing folder for temporary files: 4 bytes per feature value and layer that gets a second look.
+            deep: layers that deep probes measure, counted from 0; the last one by default.
             calibrate: images of the first batch whose values set the histogram ranges, at least 1.
-            groups: with more than 1, image ``i`` is in group ``i % groups``, and what is summed over images is
+            groups: with more than 1, image ``i`` is in group ``i % groups``, and what is averaged over images is
                 also returned for each group, so that it can be told how much the images matter.
             resumable: leave the temporary files when closed before `finish`, for `restore`.
 
         Raises:
-            ValueError: the generator is not on the CPU, the folder does not exist, or `calibrate` or `groups` is
-                below 1.
+            ValueError: the folder does not exist, or `calibrate` or `groups` is below 1.
         """
-        if generator.device.type != "cpu":
-            raise ValueError("pass a generator on the CPU, so that its draws are the same on every device")
         if not spill.is_dir():
             raise ValueError(f"the folder for temporary files does not exist: create {spill}")
         if calibrate < 1:
             raise ValueError(f"histogram ranges need at least 1 image, not {calibrate}")
         if groups < 1:
             raise ValueError(f"images make at least 1 group, not {groups}")
-        self._generator = generator
+        self._probes = {_name(probe): probe for probe in (chosen() if probes is None else probes)}
+        self._seed = seed
         self._parent = spill
         self._wanted = deep
         self._calibrate = calibrate
-        self._tallies: list[LayerTally] = []
+        self._layers: list[Layer] = []
+        self._at: list[dict[str, Probe]] = []
         self._images = 0
         self._state = "open"
         self._groups = groups
@@ -111,7 +121,7 @@ class LayerStream:
         """Measure a batch.
 
         Args:
-            layers: one ``[B, N_l, C_l]`` per layer, the same images in each; any device and floating-point type.
+            layers: one ``[B, N_l, C_l]`` per layer, the same images in each; any floating-point type, one device.
                 ``N_l`` and ``C_l`` may differ between layers, not between batches.
 
         Raises:
@@ -120,69 +130,63 @@ class LayerStream:
         """
         self._require_open()
         try:
-            require_shapes(layers, [(tally.tokens, tally.channels) for tally in self._tallies])
-            workers = self._start(layers)
+            require_shapes(layers, [(layer.tokens, layer.channels) for layer in self._layers])
+            workers = self._start(layers[0].device)
             ends = list(workers.map(extremes, layers))
             require_finite(ends, first_image=self._images)
-            if not self._tallies:
+            if not self._layers:
                 self._begin(layers, ends)
-            tasks = zip(self._tallies, layers, ends, strict=True)
-            for _ in workers.map(lambda task: task[0].add(task[1], *task[2]), tasks):
+            tasks = zip(self._layers, self._at, layers, ends, strict=True)
+            for _ in workers.map(lambda task: _show(*task), tasks):
                 pass
+            collect(self._rows())
         except BaseException:
             self._state = "interrupted by an error"
             self.close()
             raise
         self._images += len(layers[0])
 
-    def finish(self) -> dict[str, NDArray[np.generic]]:
+    def finish(self) -> Arrays:
         """Take the second look, remove the temporary files and hand over the results.
 
-        ``I`` images, ``L`` layers; float64 unless said otherwise; ``LL`` is the layer in two digits.
-
-        * ``[L, I]``: magnitude, scale, intensity, entropy_global, entropy_layer, entropy_standardised (bits),
-          dc_share, flatness, flatness_permuted, low_pass, low_pass_permuted.
-        * ``[L]``: clipped_share; tokens and channels (int64).
-        * per layer: amplitude.LL and amplitude_permuted.LL ``[C]``; pooled.LL ``[I, C]`` float32, the mean token.
-        * per deep layer, ``[I, 4]`` int64, at 80/90/95/99 %: svd_dims.LL, shared_dims.LL, shared_dims_centred.LL,
-          null_svd_dims.LL, null_shared_dims.LL; ``[C]``: shared_spectrum.LL, captured.LL, sep_curve.LL,
-          sep_sorted.LL, sep_curve_permuted.LL (all-zero tokens left out); ``[I]``: participation.LL, angles_cross.LL
-          and angles_split.LL, the mean squared cosine over as many directions as the median image needs for 90 % of
-          its energy (rounded up, at most half the tokens).
-        * with several groups, ``[groups, C]``: grouped.NAME.LL of every ``[C]`` array above, the mean over the
-          group's images; directions of the shared basis are those of all images.
-
         Returns:
-            Arrays by name.
+            The arrays of all probes by name, each as the probe's ``ARRAYS`` says, float64 unless the probe says
+            otherwise; and tokens and channels ``[L]`` and images, int64.
 
         Raises:
-            ValueError: the stream saw no images, a deep layer saw fewer than 2, or it was closed or interrupted.
+            ValueError: the stream saw no images, fewer than a probe needs, or it was closed or interrupted.
+        """
+        return {name: values for arrays in self.finish_each().values() for name, values in arrays.items()}
+
+    def finish_each(self) -> dict[str, Arrays]:
+        """`finish`, the arrays of each probe on their own.
+
+        Returns:
+            By the probe's name, its arrays by name; tokens, channels and images are among those of every probe.
+
+        Raises:
+            ValueError: as `finish` does.
         """
         self._require_open()
         if not self._images or self._workers is None:
             raise ValueError("the stream saw no images: call update first")
         try:
-            if self._images < 2 and any(tally.deep is not None for tally in self._tallies):
-                raise ValueError("a deep layer compares images: pass at least 2, or deep=()")
-            arrays = self._over_layers()
-            for number, tally in enumerate(self._tallies):
-                as_is, permuted = tally.amplitude()
-                named: dict[str, NDArray[np.generic]] = {
-                    "amplitude": as_is,
-                    "amplitude_permuted": permuted,
-                    "pooled": tally.pooled(),
-                }
-                if self._groups > 1:
-                    by_group = tally.grouped_amplitude()
-                    named |= {"grouped.amplitude": by_group[0], "grouped.amplitude_permuted": by_group[1]}
-                if tally.deep is not None:
-                    try:
-                        named |= second_look(
-                            tally, generator=self._generator, workers=self._workers, groups=self._groups
-                        )
-                    except ValueError as error:
-                        raise ValueError(f"layer {number}: {error}") from None
-                arrays |= {f"{name}.{number:02d}": values for name, values in named.items()}
+            self._require_images()
+            found: dict[str, list[dict[str, Tensor | Curve | float]]] = {name: [] for name in self._probes}
+            for layer, probes in zip(self._layers, self._at, strict=True):
+                layer.workers = self._workers
+                for name in self._probes:
+                    found[name].append(_results(layer, probes[name]) if name in probes else {})
+                layer.forget()
+            about: Arrays = {
+                "images": np.array(self._images),
+                "tokens": np.array([layer.tokens for layer in self._layers]),
+                "channels": np.array([layer.channels for layer in self._layers]),
+            }
+            arrays = {
+                name: about | _assembled(self._probes[name], results, grouped=self._groups > 1)
+                for name, results in found.items()
+            }
             self._resumable = False
         finally:
             self.close()
@@ -198,16 +202,25 @@ class LayerStream:
             ValueError: the stream is closed, not resumable, or saw no images.
         """
         self._require_open()
-        if not self._resumable or not self._tallies:
+        if not self._resumable or not self._layers:
             raise ValueError("only a resumable stream that saw images can be saved: pass resumable=True")
-        for tally in self._tallies:
-            if tally.deep is not None:
-                tally.deep.spill.flush()
+        for layer in self._layers:
+            if layer.spill is not None:
+                layer.spill.flush()
         state = {
             "images": self._images,
             "settings": self._settings(),
-            "generator": self._generator.get_state(),
-            "layers": [tally.state() for tally in self._tallies],
+            "layers": [
+                {
+                    "tokens": layer.tokens,
+                    "channels": layer.channels,
+                    "kind": layer.kind,
+                    "over_layers": [end.cpu() for end in layer.over_layers],
+                    "over_layer": [end.cpu() for end in layer.over_layer],
+                    "probes": {name: probe.state() for name, probe in probes.items()},
+                }
+                for layer, probes in zip(self._layers, self._at, strict=True)
+            ],
         }
         draft = file.with_name(f"{file.name}.draft")
         torch.save(state, draft)
@@ -224,41 +237,40 @@ class LayerStream:
             ValueError: this stream has seen images already, its settings differ, or the temporary files are gone.
         """
         self._require_open()
-        if self._tallies:
+        if self._layers:
             raise ValueError("this stream has begun: restore into a new one")
         state = torch.load(file, map_location="cpu", weights_only=True)
         if state["settings"] != self._settings():
             raise ValueError(f"{file} was saved with other settings: measure again from the start")
         self._folder = self._parent / FOLDER
-        self._workers = Workers(torch.get_num_threads() if torch.device(device).type == "cpu" else 1)
+        where = torch.device(device)
+        self._start(where)
         deep = _deep_layers(self._wanted, len(state["layers"]))
-        for number, layer in enumerate(state["layers"]):
-            room = None
-            if number in deep:
-                room = _make_room(
-                    self._folder,
-                    number,
-                    (layer["tokens"], layer["channels"]),
-                    layer["kind"],
-                    torch.device(device),
-                    groups=self._groups,
-                    images=state["images"],
-                )
-            self._tallies.append(LayerTally.resumed(layer, deep=room))
+        for number, saved in enumerate(state["layers"]):
+            layer = Layer(
+                number=number,
+                tokens=saved["tokens"],
+                channels=saved["channels"],
+                seed=self._seed,
+                groups=self._groups,
+                device=where,
+                kind=saved["kind"],
+                over_layers=tuple(end.to(where) for end in saved["over_layers"]),
+                over_layer=tuple(end.to(where) for end in saved["over_layer"]),
+                images=state["images"],
+            )
+            self._add(layer, deep=number in deep)
+            for name, probe in self._at[-1].items():
+                probe.load(saved["probes"][name])
         self._images = state["images"]
-        self._generator.set_state(state["generator"])
-
-    def _settings(self) -> dict[str, Any]:
-        wanted = None if self._wanted is None else sorted(self._wanted)
-        return {"groups": self._groups, "calibrate": self._calibrate, "deep": wanted}
 
     def close(self) -> None:
         """Remove the temporary files; safe at any time, and again."""
         if self._state == "open":
             self._state = "closed"
-        for tally in self._tallies:
-            if tally.deep is not None:
-                tally.deep.spill.close()
+        for layer in self._layers:
+            if layer.spill is not None:
+                layer.spill.close()
         if self._folder is not None and not self._resumable:
             shutil.rmtree(self._folder, ignore_errors=True)
         if self._workers is not None:
@@ -272,35 +284,71 @@ class LayerStream:
     ) -> None:
         self.close()
 
+    def _settings(self) -> dict[str, Any]:
+        wanted = None if self._wanted is None else sorted(self._wanted)
+        return {
+            "probes": list(self._probes),
+            "seed": self._seed,
+            "groups": self._groups,
+            "calibrate": self._calibrate,
+            "deep": wanted,
+        }
+
     def _require_open(self) -> None:
         if self._state != "open":
             raise ValueError(f"this stream was {self._state}: start a new one from the first image")
 
-    def _start(self, layers: Sequence[Tensor]) -> Workers:
+    def _require_images(self) -> None:
+        fewest = max((probe.LEAST_IMAGES for probes in self._at for probe in probes.values()), default=1)
+        if self._images < fewest:
+            raise ValueError(f"a probe compares images: pass at least {fewest}, or deep=()")
+
+    def _rows(self) -> list[Rows]:
+        kept = (part for probes in self._at for probe in probes.values() for part in probe.kept.values())
+        return [part for part in kept if isinstance(part, Rows)]
+
+    def _start(self, device: torch.device) -> Workers:
         """The threads, as many as torch uses; on an accelerator its own parallelism is enough."""
         if self._workers is None:
-            self._workers = Workers(torch.get_num_threads() if layers[0].is_cpu else 1)
+            self._workers = Workers(torch.get_num_threads() if device.type == "cpu" else 1)
         return self._workers
 
-    def _begin(self, layers: Sequence[Tensor], ends: Sequence[tuple[Tensor, Tensor]]) -> None:
-        """Set histogram ranges and channel permutations, and make room on disk."""
+    def _begin(self, layers: Sequence[Tensor], ends: Sequence[Extremes]) -> None:
+        """Set the histogram ranges, and make room on disk."""
         deep = _deep_layers(self._wanted, len(layers))
         self._folder = self._new_folder()
-        ranges = [(float(low[: self._calibrate].min()), float(high[: self._calibrate].max())) for low, high in ends]
-        over_layers = check_range(min(low for low, _ in ranges), max(high for _, high in ranges))
-        for number, layer in enumerate(layers):
-            tokens, channels = layer.shape[1:]
-            self._tallies.append(
-                LayerTally(
-                    tokens,
-                    channels,
-                    order=permutation(channels, generator=self._generator),
-                    over_layers=over_layers,
-                    over_layer=check_range(*ranges[number]),
-                    deep=self._room(number, layer) if number in deep else None,
-                    groups=self._groups,
-                )
+        first = slice(self._calibrate)
+        ranges = [(low[first].min().double(), high[first].max().double()) for low, high in ends]
+        lows, highs = (torch.stack(side) for side in zip(*ranges, strict=True))
+        for number, values in enumerate(layers):
+            layer = Layer(
+                number=number,
+                tokens=values.shape[1],
+                channels=values.shape[2],
+                seed=self._seed,
+                groups=self._groups,
+                device=values.device,
+                kind=working(values[:1]).dtype,
+                over_layers=(lows.min(), highs.max()),
+                over_layer=ranges[number],
             )
+            self._add(layer, deep=number in deep)
+
+    def _add(self, layer: Layer, *, deep: bool) -> None:
+        """Put the probes on a layer, with room on disk if one of them looks twice."""
+        assert self._folder is not None
+        kinds = {name: probe for name, probe in self._probes.items() if deep or not probe.DEEP}
+        if any(probe.SECOND_LOOK for probe in kinds.values()):
+            layer.spill = Spill(
+                self._folder / f"layer-{layer.number:02d}",
+                tokens=layer.tokens,
+                channels=layer.channels,
+                kind=layer.kind,
+                device=layer.device,
+                images=layer.images,
+            )
+        self._layers.append(layer)
+        self._at.append({name: probe(layer) for name, probe in kinds.items()})
 
     def _new_folder(self) -> Path:
         """An empty folder of our own; a resumable stream's has a fixed name, and replaces what an earlier one left."""
@@ -311,19 +359,46 @@ class LayerStream:
         folder.mkdir()
         return folder
 
-    def _room(self, number: int, layer: Tensor) -> Deep:
-        assert self._folder is not None
-        tokens, channels = layer.shape[1:]
-        kind = working(layer[:1]).dtype
-        return _make_room(self._folder, number, (tokens, channels), kind, layer.device, groups=self._groups)
 
-    def _over_layers(self) -> dict[str, NDArray[np.generic]]:
-        per_image = np.stack([tally.per_image() for tally in self._tallies], axis=1)
-        arrays: dict[str, NDArray[np.generic]] = dict(zip(PER_IMAGE, per_image, strict=True))
-        arrays["clipped_share"] = np.array([tally.clipped_share() for tally in self._tallies])
-        arrays["tokens"] = np.array([tally.tokens for tally in self._tallies])
-        arrays["channels"] = np.array([tally.channels for tally in self._tallies])
-        return arrays
+def measured(
+    layers: Sequence[Tensor],
+    probes: Iterable[type[Probe]] | None = None,
+    *,
+    seed: int = 0,
+    deep: Collection[int] | None = None,
+    groups: int = 1,
+) -> Arrays:
+    """Measure features held in memory: one update and a finish.
+
+    >>> from suite.measure.probes.pooled import Pooled
+    >>> measured([torch.ones(3, 4, 2)], [Pooled])["pooled.00"].shape
+    (3, 2)
+
+    Args:
+        layers: one ``[I, N_l, C_l]`` per layer.
+        probes: what to measure; all there is unless given.
+        seed: of all draws.
+        deep: layers that deep probes measure; the last one by default.
+        groups: groups of images.
+
+    Returns:
+        The arrays of `LayerStream.finish`, histogram ranges being those of all images.
+
+    Raises:
+        ValueError: as `LayerStream` does.
+    """
+    with TemporaryDirectory() as folder:
+        stream = LayerStream(
+            probes, seed=seed, spill=Path(folder), deep=deep, groups=groups, calibrate=max(1, len(layers[0]))
+        )
+        with stream:
+            stream.update(layers)
+            return stream.finish()
+
+
+def _name(probe: type[Probe]) -> str:
+    """A probe's name: that of its file."""
+    return probe.__module__.rpartition(".")[2]
 
 
 def _deep_layers(wanted: Collection[int] | None, layers: int) -> set[int]:
@@ -333,18 +408,44 @@ def _deep_layers(wanted: Collection[int] | None, layers: int) -> set[int]:
     return deep
 
 
-def _make_room(
-    folder: Path,
-    number: int,
-    shape: tuple[int, int],
-    kind: torch.dtype,
-    device: torch.device,
-    *,
-    groups: int,
-    images: int = 0,
-) -> Deep:
-    tokens, channels = shape
-    path = folder / f"layer-{number:02d}"
-    spill = Spill(path, tokens=tokens, channels=channels, kind=kind, device=device, images=images)
-    patterns = (PatternSum(channels, device, ordered=ordered, groups=groups) for ordered in (True, True, False))
-    return Deep(spill, *patterns)
+def _show(layer: Layer, probes: Mapping[str, Probe], features: Tensor, ends: Extremes) -> None:
+    """Show a batch of one layer to its probes."""
+    low, high = ends
+    done = 0
+    for values in pieces(features.detach()):
+        here = slice(done, done + len(values))
+        piece = Piece(working(values), layer.images, low[here], high[here], layer)
+        for probe in probes.values():
+            probe.update(piece)
+        if layer.spill is not None:
+            layer.spill.append(piece.values)
+        layer.images += len(values)
+        done = here.stop
+
+
+def _results(layer: Layer, probe: Probe) -> dict[str, Tensor | Curve | float]:
+    try:
+        return probe.results()
+    except ValueError as error:
+        raise ValueError(f"layer {layer.number}: {error}") from None
+
+
+def _assembled(probe: type[Probe], results: Sequence[Mapping[str, Tensor | Curve | float]], *, grouped: bool) -> Arrays:
+    """The arrays of one probe, put together from its layers."""
+    arrays: Arrays = {}
+    for name, form in probe.ARRAYS.items():
+        if form in (Form.PER_IMAGE, Form.PER_LAYER):
+            arrays[name] = np.stack([np.asarray(found[name]) for found in results])
+            continue
+        for number, found in enumerate(results):
+            if name not in found:
+                continue
+            values, label = found[name], f"{name}.{number:02d}"
+            if isinstance(values, Curve):
+                arrays[label] = values.mean.cpu().numpy()
+                if grouped:
+                    arrays[f"grouped.{label}"] = values.groups.cpu().numpy()
+            else:
+                assert isinstance(values, Tensor)
+                arrays[label] = values.cpu().numpy()
+    return arrays

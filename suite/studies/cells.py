@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from suite.errors import SuiteError, Unavailable
 from suite.evidence.cell import Cell
 from suite.evidence.code import code_digest
+from suite.measure.probes import names
 from suite.studies import full_cells
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def _network_spec(profile: Profile, role: str) -> dict[str, Any]:
     return {name: value for name, value in profile.network(role).items() if name in NETWORK_KEYS}
 
 
+PROBES = tuple(f"suite.measure.probes.{name}" for name in names())
 NETWORK_KEYS = ("timm", "overrides", "pretrained", "init", "revision", "fused")
 WEIGHTS_KEYS = ("pretrained", "revision")
 FOLDER = "images"  # the data source that is a folder of images, or another data set that timm reads
@@ -85,7 +87,7 @@ def representation(role: str, *, trained: bool = True) -> Callable[[Profile, int
             spec=spec,
             seed=seed,
             needs=needs,
-            code=code_digest("suite.studies.representation"),
+            code=code_digest("suite.studies.representation", *PROBES),
             device=profile.device,
             label=f"measure {'trained' if trained else 'untrained'} {role}, seed {seed}",
             weight=0.3,
@@ -128,7 +130,7 @@ def _frozen(profile: Profile, role: str, seed: int, *, trained: bool) -> Cell:
         study="frozen",
         spec={"network": network, "data": data | {"digest": digest(profile.images, data)}, "measure": measure},
         seed=seed,
-        code=code_digest("suite.studies.frozen"),
+        code=code_digest("suite.studies.frozen", *PROBES),
         device=profile.device,
         label=f"measure {'pretrained' if trained else 'untrained'} {role}",
         weight=float(played.get("cost", 1.0)),

@@ -53,13 +53,9 @@ class Pass:
         self.skipped: list[tuple[int, str]] = []
         self._resume(bench, measure)
 
-    @staticmethod
-    def _seeded(bench: Bench) -> torch.Generator:
-        return torch.Generator().manual_seed(bench.cell.seed)
-
     def _new_stream(self, bench: Bench, measure: Mapping[str, Any]) -> LayerStream:
         groups = measure.get("groups", 1)
-        return LayerStream(generator=self._seeded(bench), spill=self._folder, groups=groups, resumable=True)
+        return LayerStream(seed=bench.cell.seed, spill=self._folder, groups=groups, resumable=True)
 
     def _resume(self, bench: Bench, measure: Mapping[str, Any]) -> None:
         if not (self._folder / PROGRESS).is_file():

@@ -16,6 +16,10 @@ from safetensors.torch import save_file
 from baselines import build as build_method
 from suite.data.training import ImageSets, Still, Views, loader, loading_workers
 from suite.errors import LostProcess, Stopped, SuiteError, one_line
+from suite.measure.probes.entropy import Entropy
+from suite.measure.probes.entropy_standardised import EntropyStandardised
+from suite.measure.probes.magnitude import Magnitude
+from suite.measure.probes.spectrum import Spectrum
 from suite.measure.stream import LayerStream
 from suite.models import layer_tokens
 from suite.studies.full_networks import AVERAGED, WEIGHTS, make_student, open_teacher
@@ -41,6 +45,7 @@ if TYPE_CHECKING:
 
 DISTRIBUTED = True  # run by all processes of a job together (see suite.run.execute)
 PROFILES = ("magnitude", "entropy_global", "entropy_layer", "entropy_standardised", "flatness")
+PROBES = (Magnitude, Entropy, EntropyStandardised, Spectrum)
 
 
 class _Block:
@@ -144,7 +149,7 @@ class _Block:
         chosen = range(0, len(self.still), len(self.still) // count)[:count]
         pixels = torch.stack([self.still[number][0] for number in chosen])
         network.eval()
-        with torch.inference_mode(), LayerStream(generator=_from(0), spill=spill, deep=()) as stream:
+        with torch.inference_mode(), LayerStream(PROBES, seed=0, spill=spill, deep=()) as stream:
             try:
                 for part in torch.split(pixels, self.spec["evaluate"]["batch"]):
                     stream.update([layer.float() for layer in layer_tokens(network, self.numerics.pixels(part))])

@@ -47,8 +47,7 @@ def measure(
         bench: where temporary files and progress go.
     """
     model.to(bench.device).eval()
-    generator = torch.Generator().manual_seed(seed)
-    with LayerStream(generator=generator, spill=bench.checkpoints) as stream, torch.inference_mode():
+    with LayerStream(seed=seed, spill=bench.checkpoints) as stream, torch.inference_mode():
         for start in range(0, len(pixels), batch):
             images = normalise(pixels[start : start + batch], data).to(bench.device)
             stream.update(layer_tokens(model, images))

@@ -17,6 +17,10 @@ from baselines import Reading
 from baselines import build as build_method
 from baselines.students import Tapped, ViTConfig, build_student
 from suite.data import Images, Split, load, normalise, random_views
+from suite.measure.probes.entropy import Entropy
+from suite.measure.probes.entropy_standardised import EntropyStandardised
+from suite.measure.probes.magnitude import Magnitude
+from suite.measure.probes.spectrum import Spectrum
 from suite.measure.stream import LayerStream
 from suite.models import build, choose_attention, initialiser, layer_tokens
 from suite.studies.network import restore
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
     from suite.studies.protocol import Arrays, Bench, Metrics
 
 PROFILES = ("magnitude", "entropy_global", "entropy_layer", "entropy_standardised", "flatness")
+PROBES = (Magnitude, Entropy, EntropyStandardised, Spectrum)
 TEST_SEED = 1  # the test views are the same for every block
 
 
@@ -85,7 +90,7 @@ class _Block:
         correct = self.correct(network)
         with torch.inference_mode():
             pixels = normalise(self.held_out.pixels[:images], self.data).to(self.device)
-            with LayerStream(generator=torch.Generator().manual_seed(0), spill=spill, deep=()) as stream:
+            with LayerStream(PROBES, seed=0, spill=spill, deep=()) as stream:
                 stream.update(layer_tokens(network, pixels))
                 measured = stream.finish()
         profile = {name: measured[name].mean(axis=1).tolist() for name in PROFILES}

@@ -39,7 +39,7 @@ def network(_cell, random):
 def representation(cell, random):
     shapes = LAYERS[cell.spec["network"]["timm"]]
     found = {name: random.random((len(shapes), IMAGES)) for name in PER_IMAGE}
-    found |= {"clipped_share": np.zeros(len(shapes))}
+    found |= {"clipped_share": np.zeros(len(shapes)), "images": np.int64(IMAGES)}
     found |= dict(zip(("tokens", "channels"), np.array(shapes).T, strict=True))
     for number, (_, channels) in enumerate(shapes):
         found[f"pooled.{number:02d}"] = random.standard_normal((IMAGES, channels)).astype(np.float32)

@@ -50,8 +50,7 @@ def test_streaming_everything_costs_little_more_than_the_forward_pass(cait, crop
                 cait(part)
 
     def stream():
-        generator = torch.Generator().manual_seed(0)
-        with LayerStream(generator=generator, spill=tmp_path) as accumulator, torch.inference_mode():
+        with LayerStream(seed=0, spill=tmp_path) as accumulator, torch.inference_mode():
             for part in crops.split(BATCH):
                 accumulator.update(layer_tokens(cait, part))
             return accumulator.finish()
@@ -119,7 +118,7 @@ def test_what_the_stream_spends_its_time_on(cait, crops, features, ledger, one_t
     """No threshold: the parts of the first benchmark."""
 
     def open_stream():
-        return LayerStream(generator=torch.Generator().manual_seed(0), spill=tmp_path)
+        return LayerStream(seed=0, spill=tmp_path)
 
     def bare():
         with torch.inference_mode():

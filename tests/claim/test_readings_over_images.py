@@ -22,6 +22,7 @@ def result(values, *, tokens=8, dims=None):
     groups = group_count(values.shape[-1])
     arrays = {
         "magnitude": np.stack([values, 1 + values**2]),
+        "images": np.array(values.shape[-1]),
         "tokens": np.full(2, tokens),
         "amplitude.00": values.mean(keepdims=True),
     }

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from made_features import gaussian, relative_error, seeded
+from made_features import gaussian, relative_error
 
 from suite.measure.some_images import SomeImages, groups_in
 from suite.measure.stream import LayerStream
@@ -17,7 +17,7 @@ def layers_of():
 
 
 def streamed(layers, folder, **options):
-    with LayerStream(generator=seeded(5), spill=folder, **options) as stream:
+    with LayerStream(seed=5, spill=folder, **options) as stream:
         stream.update(layers)
         return stream.finish()
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from made_features import gaussian, relative_error, seeded
+from made_features import gaussian, relative_error
 
 from suite.measure.stream import FOLDER, LayerStream
 
@@ -21,7 +21,7 @@ def batches_of(layers, sizes):
 
 
 def streamed(layers, folder, *, sizes=None, **options):
-    with LayerStream(generator=seeded(5), spill=folder, calibrate=3, **options) as stream:
+    with LayerStream(seed=5, spill=folder, calibrate=3, **options) as stream:
         for batch in batches_of(layers, sizes or (len(layers[0]),)):
             stream.update(batch)
         return stream.finish()
@@ -66,7 +66,7 @@ def test_an_all_zero_token_counts_for_nothing_in_its_group(tmp_path):
 
 def interrupted(layers, folder, *, after, sizes, **options):
     """What a process leaves that measured everything, but last saved its state after some batches."""
-    stream = LayerStream(generator=seeded(5), spill=folder, calibrate=3, resumable=True, **options)
+    stream = LayerStream(seed=5, spill=folder, calibrate=3, resumable=True, **options)
     for number, batch in enumerate(batches_of(layers, sizes)):
         stream.update(batch)
         if number < after:
@@ -74,8 +74,8 @@ def interrupted(layers, folder, *, after, sizes, **options):
     stream.close()
 
 
-def restored(layers, folder, *, sizes, seed=99, **options):
-    with LayerStream(generator=seeded(seed), spill=folder, calibrate=3, resumable=True, **options) as stream:
+def restored(layers, folder, *, sizes, **options):
+    with LayerStream(seed=5, spill=folder, calibrate=3, resumable=True, **options) as stream:
         stream.restore(folder / "saved.pt")
         begun = stream.images
         for batch in batches_of([layer[begun:] for layer in layers], sizes) if sizes else ():
@@ -99,7 +99,7 @@ def test_a_resumed_stream_ends_with_identical_arrays(tmp_path, after, dtype):
 
 def test_an_error_leaves_the_files_too(tmp_path):
     layers = layers_of()
-    stream = LayerStream(generator=seeded(5), spill=tmp_path, calibrate=3, resumable=True)
+    stream = LayerStream(seed=5, spill=tmp_path, calibrate=3, resumable=True)
     for batch in batches_of(layers, (4, 3, 4)):
         stream.update(batch)
     stream.save(tmp_path / "saved.pt")
@@ -139,12 +139,12 @@ def test_other_settings_cannot_go_on(tmp_path):
 
 def test_only_a_resumable_stream_is_saved_and_only_a_new_one_restored(tmp_path):
     layers = layers_of()
-    with LayerStream(generator=seeded(0), spill=tmp_path) as stream:
+    with LayerStream(seed=0, spill=tmp_path) as stream:
         stream.update(layers)
         with pytest.raises(ValueError, match="resumable=True"):
             stream.save(tmp_path / "saved.pt")
     interrupted(layers, tmp_path, after=3, sizes=(4, 3, 4))
-    with LayerStream(generator=seeded(0), spill=tmp_path, calibrate=3) as stream:
+    with LayerStream(seed=0, spill=tmp_path, calibrate=3) as stream:
         stream.update(layers)
         with pytest.raises(ValueError, match="has begun"):
             stream.restore(tmp_path / "saved.pt")
@@ -152,4 +152,4 @@ def test_only_a_resumable_stream_is_saved_and_only_a_new_one_restored(tmp_path):
 
 def test_there_is_at_least_one_group(tmp_path):
     with pytest.raises(ValueError, match="at least 1 group"):
-        LayerStream(generator=seeded(0), spill=tmp_path, groups=0)
+        LayerStream(seed=0, spill=tmp_path, groups=0)

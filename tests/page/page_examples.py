@@ -81,6 +81,7 @@ def _network_arrays(cell: Cell) -> dict[str, np.ndarray]:
     dims = np.sort(rng.integers(1, TOKENS + 1, (IMAGES, 4)), axis=1)
     arrays = profile | {
         "flatness_permuted": profile["flatness"] * 0.5,
+        "images": np.int64(IMAGES),
         "tokens": np.full(layers, TOKENS),
         "channels": np.full(layers, CHANNELS),
     }

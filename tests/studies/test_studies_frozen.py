@@ -79,8 +79,7 @@ def test_the_arrays_are_those_of_the_images_that_could_be_read(measured, folder,
     loaded = load_network(NETWORK, seed=0)
     assert (str(found["weights_origin"]), str(found["weights_digest"])) == ("as initialised", loaded.digest)
     config = resolve_transform("model", loaded.model.pretrained_cfg, NETWORK["overrides"])
-    generator = torch.Generator().manual_seed(0)
-    with LayerStream(generator=generator, spill=tmp_path, groups=3) as stream, torch.inference_mode():
+    with LayerStream(seed=0, spill=tmp_path, groups=3) as stream, torch.inference_mode():
         for batch in batches(choose(str(folder), DATA), config, batch=BATCH):
             stream.update(layer_tokens(loaded.model, batch.pixels))
         expected = stream.finish()

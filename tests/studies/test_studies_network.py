@@ -85,7 +85,7 @@ def test_a_representation_has_the_documented_arrays(measured, trained):
     count, layers, tokens, channels = 20, 2, 16, 16
     found = arrays(measured, representation(trained=trained))
     shapes = dict.fromkeys(PER_IMAGE, (layers, count))
-    shapes |= {"clipped_share": (layers,), "tokens": (layers,), "channels": (layers,)}
+    shapes |= {"clipped_share": (layers,), "tokens": (layers,), "channels": (layers,), "images": ()}
     for layer in ("00", "01"):
         shapes |= {f"amplitude.{layer}": (channels,), f"amplitude_permuted.{layer}": (channels,)}
         shapes |= {f"pooled.{layer}": (count, channels)}
@@ -93,7 +93,8 @@ def test_a_representation_has_the_documented_arrays(measured, trained):
         shapes[f"{name}.01"] = (count, 4)
     for name in ("shared_spectrum", "captured", "sep_curve", "sep_sorted", "sep_curve_permuted"):
         shapes[f"{name}.01"] = (channels,)
-    shapes |= {f"{name}.01": (count,) for name in ("participation", "angles_cross", "angles_split")}
+    angles = (f"{kind}_{halves}" for kind in ("angles", "matched", "centred") for halves in ("cross", "split"))
+    shapes |= {f"{name}.01": (count,) for name in ("participation", *angles)}
     assert {name: values.shape for name, values in found.items()} == shapes
     assert all(np.isfinite(values).all() for values in found.values())
     assert found["tokens"].tolist() == [tokens] * layers
@@ -124,9 +125,9 @@ def test_training_shows_in_the_representation(measured):
 def test_permutations_and_nulls_are_drawn_by_the_seed(store, monkeypatch):
     seeds, stream = [], measuring.LayerStream
 
-    def kept(*, generator, **named):
-        seeds.append(generator.initial_seed())
-        return stream(generator=generator, **named)
+    def kept(*, seed, **named):
+        seeds.append(seed)
+        return stream(seed=seed, **named)
 
     monkeypatch.setattr(measuring, "LayerStream", kept)
     for seed in (0, 1):
