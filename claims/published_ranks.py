@@ -72,7 +72,7 @@ def _criterion(model: str, kind: str, printed: float) -> Criterion:
         published=(
             Published(ENCODING_MISMATCH, "rank table", value=printed, row=model, column=f"{COLUMNS[kind]} 95 %"),
         ),
-        profiles=("frozen",),
+        needs=(f"networks.{model}",),
         figure="ranks",
     )
 

@@ -83,7 +83,7 @@ def _criterion(
         published=(published,),
         positive_controls=positive,
         role=role,
-        profiles=ONLY_RELEASED,
+        needs=ONLY_RELEASED,
         expected=registered(*expected),
         deviations=deviations,
     )
@@ -186,7 +186,7 @@ CLAIM = Claim(
                 Control("no_teacher", "DeiT-Tiny without any teacher, 72.2", _baseline_against_logits(UNTAUGHT)),
             ),
             published=(Published(SPECTRAL_KD, "abstract", value=GAIN, text="+5.2 for DeiT-Tiny"),),
-            profiles=ONLY_RELEASED,
+            needs=ONLY_RELEASED,
             expected=registered(Verdict.CONTRADICTED, "77.4 less 5.2 is DeiT-Tiny without a teacher, to the digit"),
         ),
         Criterion(
@@ -200,7 +200,7 @@ CLAIM = Claim(
             positive_controls=(LOGITS,),
             negative_controls=(itself(SOFT),),
             published=(Published(SPECTRAL_KD, "abstract", value=GAIN, text="+5.2 for DeiT-Tiny"),),
-            profiles=ONLY_RELEASED,
+            needs=ONLY_RELEASED,
             expected=registered(Verdict.INCONCLUSIVE, "+0.10 points in the best of three variants, one run each"),
             deviations=(Deviation("aligned layers", "eight pairs, 400 epochs", "first and last pair, 300 epochs"),),
         ),

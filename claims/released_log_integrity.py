@@ -92,7 +92,7 @@ CLAIM = Claim(
                 Control("end_of_training", "mean of the last ten epochs", table_against(last_ten)),
             ),
             published=TABLE,
-            profiles=ONLY_RELEASED,
+            needs=ONLY_RELEASED,
             expected=registered(Verdict.REPRODUCED, "all nine rows are within 0.008 points"),
         ),
         Criterion(
@@ -106,7 +106,7 @@ CLAIM = Claim(
             positive_controls=(Control("rounded", AS_ROUNDED, table_against(best_epoch, rounded=True)),),
             negative_controls=(ANOTHER_RUN,),
             published=TABLE,
-            profiles=ONLY_RELEASED,
+            needs=ONLY_RELEASED,
             expected=registered(Verdict.CONTRADICTED, "ProjectorKD First1: 76.868 is printed as 76.86"),
         ),
         Criterion(
@@ -122,7 +122,7 @@ CLAIM = Claim(
             positive_controls=(Control("rounded", AS_ROUNDED, table_against(last_ten, rounded=True)),),
             negative_controls=(ANOTHER_RUN,),
             published=TABLE,
-            profiles=ONLY_RELEASED,
+            needs=ONLY_RELEASED,
             expected=registered(
                 Verdict.CONTRADICTED, "the best epoch on the validation set lies 0.04 to 0.10 points higher"
             ),
@@ -149,7 +149,7 @@ CLAIM = Claim(
                     for row, value in WITHOUT_LOG.items()
                 ),
             ),
-            profiles=ONLY_RELEASED,
+            needs=ONLY_RELEASED,
             expected=registered(Verdict.UNVERIFIABLE, "no log"),
         ),
         Criterion(
@@ -169,7 +169,7 @@ CLAIM = Claim(
                 Control("line_cut_out", "the hundredth line cut out of every log", epochs_out_of_place(drop=99)),
             ),
             published=NOT_STATED,
-            profiles=ONLY_RELEASED,
+            needs=ONLY_RELEASED,
             expected=registered(Verdict.REPRODUCED, "300 or 500 lines each, contiguous"),
         ),
         Criterion(
@@ -185,7 +185,7 @@ CLAIM = Claim(
             ),
             negative_controls=(Control("no_feature_term", "the feature term left out", loss_gap(features=False)),),
             published=NOT_STATED,
-            profiles=ONLY_RELEASED,
+            needs=ONLY_RELEASED,
             expected=registered(Verdict.REPRODUCED, "off by 1.3e-8 at most"),
         ),
         Criterion(
@@ -202,7 +202,7 @@ CLAIM = Claim(
                 Control("twenty_more", "shares of 50,020 images", off_grid_of(PRINTED_RUNS, VALIDATION_IMAGES + 20)),
             ),
             published=EVALUATED,
-            profiles=ONLY_RELEASED,
+            needs=ONLY_RELEASED,
             expected=registered(Verdict.REPRODUCED, "every accuracy of nine logs is a whole share of 50,000"),
         ),
         Criterion(
@@ -220,7 +220,7 @@ CLAIM = Claim(
                 Control("ten_more", "shares of 50,010 images", off_grid_of(MAE_RUNS, VALIDATION_IMAGES + 10)),
             ),
             published=EVALUATED,
-            profiles=ONLY_RELEASED,
+            needs=ONLY_RELEASED,
             expected=registered(Verdict.CONTRADICTED, "their accuracies are whole shares of 50,020 images"),
         ),
         Criterion(
@@ -242,7 +242,7 @@ CLAIM = Claim(
                 ),
             ),
             published=NOT_STATED,
-            profiles=ONLY_RELEASED,
+            needs=ONLY_RELEASED,
             expected=registered(
                 Verdict.REPRODUCED, "both pairs agree in epochs 0 to 5, so no second seed was ever released"
             ),

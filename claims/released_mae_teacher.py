@@ -146,7 +146,7 @@ CLAIM = Claim(
                 ),
             ),
             published=PRINTED,
-            profiles=ONLY_RELEASED,
+            needs=ONLY_RELEASED,
             expected=registered(
                 Verdict.CONTRADICTED, "0.05 nats, less than an untrained head's; the CaiT teacher gives 5.65"
             ),
@@ -164,7 +164,7 @@ CLAIM = Claim(
                 Control("backwards", "the CaiT-taught run read backwards", _approach(SOFT, backwards=True)),
             ),
             published=PRINTED,
-            profiles=ONLY_RELEASED,
+            needs=ONLY_RELEASED,
             expected=registered(
                 Verdict.CONTRADICTED, "it moves away, from 0.006 to 0.088 nats: what it learns comes from labels"
             ),
@@ -189,7 +189,7 @@ CLAIM = Claim(
                 ),
             ),
             published=PRINTED,
-            profiles=ONLY_RELEASED,
+            needs=ONLY_RELEASED,
             expected=registered(
                 Verdict.CONTRADICTED, "3.46 nats at 72.3 %, as uniform targets explain; taught by CaiT, 0.96 nats"
             ),
@@ -211,7 +211,7 @@ CLAIM = Claim(
                 ),
             ),
             published=PRINTED,
-            profiles=ONLY_RELEASED,
+            needs=ONLY_RELEASED,
             expected=registered(
                 Verdict.CONTRADICTED, "accuracy falls from 1.9 to 0.14 % at epoch 5, where the learning rate peaks"
             ),
@@ -227,7 +227,7 @@ CLAIM = Claim(
             positive_controls=(NO_TEACHER,),
             negative_controls=(itself(SOFT_MAE),),
             published=PRINTED,
-            profiles=ONLY_RELEASED,
+            needs=ONLY_RELEASED,
             expected=registered(
                 Verdict.CONSISTENT, "-5.3 points in one run; what it is due to the other criteria leave open"
             ),

@@ -181,7 +181,7 @@ CLAIM = Claim(
                     column="SVD 95 % and shared basis 95 %",
                 ),
             ),
-            profiles=ONLY_RELEASED,
+            needs=ONLY_RELEASED,
             expected=registered(
                 Verdict.UNINFORMATIVE, "2.31 log2 units against 1.1 of the null, but repeated tokens exceed it as well"
             ),
@@ -205,7 +205,7 @@ CLAIM = Claim(
                     column="SVD 95 % and shared basis 95 %",
                 ),
             ),
-            profiles=ONLY_RELEASED,
+            needs=ONLY_RELEASED,
             expected=registered(
                 Verdict.UNINFORMATIVE,
                 "smallest for ViT-Small (DINO), 1.73 against 1.3, but repeated tokens exceed it as well",
@@ -229,7 +229,7 @@ CLAIM = Claim(
                     column="SVD 95 % and shared basis 95 %",
                 ),
             ),
-            profiles=ONLY_RELEASED,
+            needs=ONLY_RELEASED,
             expected=registered(
                 Verdict.UNINFORMATIVE, "tokens that repeat their neighbours widen the gap as much, without rotation"
             ),
@@ -262,7 +262,7 @@ CLAIM = Claim(
                     column="shared basis 80 %",
                 ),
             ),
-            profiles=ONLY_RELEASED,
+            needs=ONLY_RELEASED,
             expected=registered(
                 Verdict.CONTRADICTED, "one dimension holds 80 % in ViT-Tiny and the three MAE networks"
             ),
@@ -292,7 +292,7 @@ CLAIM = Claim(
                     column="d/D at 50 %, less 0.5",
                 ),
             ),
-            profiles=ONLY_RELEASED,
+            needs=ONLY_RELEASED,
             expected=registered(Verdict.UNINFORMATIVE, "noise and a single live channel obey the law, too"),
         ),
         Criterion(
@@ -312,7 +312,7 @@ CLAIM = Claim(
                     column="number of tokens",
                 ),
             ),
-            profiles=ONLY_RELEASED,
+            needs=ONLY_RELEASED,
             expected=registered(Verdict.CONTRADICTED, "ViT-Base (MAE): 196 tokens, which is one image"),
         ),
     ),

@@ -87,7 +87,7 @@ def _criterion(
         negative_controls=(control,),
         role=role,
         published=_figure(text),
-        profiles=ONLY_RELEASED,
+        needs=ONLY_RELEASED,
         expected=registered(*expected),
         deviations=deviations,
     )

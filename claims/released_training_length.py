@@ -63,7 +63,7 @@ def _early(epoch: int, verdict: Verdict, because: str) -> Criterion:
             Control("first_layer", "SpectralKD on the first layer only", gap(SPECTRAL_FIRST, SOFT, _around(epoch))),
         ),
         published=NOT_EXAMINED,
-        profiles=ONLY_RELEASED,
+        needs=ONLY_RELEASED,
         expected=registered(verdict, because),
     )
 
@@ -130,7 +130,7 @@ CLAIM = Claim(
                 Control("first_layer", "SpectralKD on the first layer only", trails_from(SPECTRAL_FIRST, SOFT)),
             ),
             published=NOT_EXAMINED,
-            profiles=ONLY_RELEASED,
+            needs=ONLY_RELEASED,
             expected=registered(Verdict.INCONCLUSIVE, "below for good from epoch 178 only, in one pair of runs"),
         ),
         Criterion(
@@ -146,7 +146,7 @@ CLAIM = Claim(
                 Control("first_layer", "ProjectorKD on the first layer only", gap(PROJECTOR_FIRST, SOFT, _around(50))),
             ),
             published=NOT_EXAMINED,
-            profiles=ONLY_RELEASED,
+            needs=ONLY_RELEASED,
             expected=registered(Verdict.CONSISTENT, "-0.5 points: its early lead is over by epoch 27"),
             deviations=(UNTRAINED_PROJECTOR,),
         ),

@@ -68,7 +68,7 @@ def _criterion(network: str, view: str) -> Criterion:
             ),
         ),
         published=(Published(DISTILLATION_DYNAMICS, "said of ViTs; shown for CaiT-S24 and one ViT", text="not shown"),),
-        profiles=("frozen",),
+        needs=(f"networks.{network}",),
         figure=f"depth:{array}",
     )
 

@@ -234,7 +234,7 @@ CLAIM = Claim(
                 ),
             ),
             published=(Published(ENCODING_MISMATCH, "the mechanism it describes", text="not measured over widths"),),
-            profiles=("desk", "desk-long", "smoke"),
+            needs=("distill.widths",),
             figure="trend",
         ),
         _parameters("parameters_plain", "DeiT-Tiny has 5,717,416 parameters.", "plain", None, 5_717_416),

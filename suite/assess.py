@@ -129,7 +129,7 @@ def _gather(reading: Reading, evidence: Evidence) -> _Gathered:
 
 def assess_claim(claim: Claim, evidence: Evidence) -> list[Assessment]:
     """Judge all criteria of a claim that can be asked at the evidence's profile, as one Holm family."""
-    asked = [criterion for criterion in claim.criteria if criterion.asked_at(evidence.profile.name)]
+    asked = [criterion for criterion in claim.criteria if criterion.asked_at(evidence.profile)]
     found: dict[str, _Gathered] = {}
     controls: dict[str, dict[str, _Gathered]] = {}
     questions: dict[str, Question] = {}

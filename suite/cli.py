@@ -145,7 +145,7 @@ def _released(options: argparse.Namespace, evidence: Evidence) -> list[Evidence]
     from suite.assess import Evidence  # noqa: PLC0415
     from suite.claim.schema import RELEASED  # noqa: PLC0415
 
-    if not options.released or evidence.profile.name == RELEASED:
+    if not options.released or not evidence.profile.computes:
         return []
     return [Evidence(profile.load(RELEASED, released=evidence.profile.released), evidence.store)]
 

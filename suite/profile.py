@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import shlex
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from suite import sections as records
 from suite.deviation import Deviation
 from suite.errors import SuiteError, Unavailable
 from suite.inheritance import differences, merged, toml, without
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 FOLDER = Path(__file__).parent / "profiles"
 SCOPES = PUBLISHED, PROXY, SMOKE = ("published", "proxy", "smoke")
 PRINTED = ("full", "frozen")  # what a file extends whose evidence is to be published
 EXTENDS, REMOVE, DEVIATIONS = "extends", "remove", "deviations"
-HEAD = ("scope", "seeds", "summary", "sampling", DEVIATIONS)
-ORDER = (
-    *("scope", "seeds", "sampling", "summary", "unavailable", "compute", "machine", "data", "measure", "networks"),
-    *("recipes", "distill", DEVIATIONS),
-)
+HEAD = ("scope", "seeds", "summary", "sampling", "evidence", DEVIATIONS)
+TABLES = ("unavailable", "compute", "machine", "data", "measure", "networks", "recipes", "distill")
+ORDER = (*HEAD[:-1], *TABLES, DEVIATIONS)
 MOST_SEEDS = records.MOST_SEEDS
 IMAGES = "images"  # sampling: what is drawn at random
 
@@ -58,6 +54,7 @@ class Profile:
         summary: what it needs and what it costs, one line.
         seeds: the seeds of every study; one block each.
         sampling: what is drawn at random: ``seeds``, or the ``images`` shown to one pretrained network.
+        computes: whether its evidence is computed; False where it is what authors released.
         device: ``cpu`` or ``cuda``, resolved.
         networks: by role (``cait``): timm name, overrides, recipe.
         sections: everything else of the file, by section (``data``, ``measure``, ``recipes``, ``distill``...).
@@ -75,6 +72,7 @@ class Profile:
     summary: str
     seeds: tuple[int, ...]
     sampling: str = "seeds"
+    computes: bool = True
     device: str = "cpu"
     networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -92,6 +90,15 @@ class Profile:
             return records.sections({"networks": dict(self.networks), **self.sections})
         except ValueError as error:
             raise SuiteError(f"profile {self.name}: {error}") from None
+
+    def has(self, place: str) -> bool:
+        """Whether the file states something at a place, keys joined by dots (``networks.CaiT-S24``)."""
+        part: Any = {"networks": self.networks, **self.sections}
+        for name in place.split("."):
+            if not isinstance(part, Mapping) or name not in part:
+                return False
+            part = part[name]
+        return True
 
     @property
     def full(self) -> bool:
@@ -191,6 +198,7 @@ def load(
         summary=file.summary,
         seeds=tuple(range(file.seeds)),
         sampling=file.sampling,
+        computes=file.evidence == "computed",
         device=device,
         networks=own.pop("networks", {}),
         sections=own,

@@ -164,6 +164,7 @@ class Distill(Record, frozen=True, kw_only=True):
     images: Few | None = None
     student: Student | None = None
     lengths: dict[str, Positive] | None = None
+    widths: list[Positive] | None = None
     recipe: Recipe | None = None
     augmentation: Free | None = None
     evaluate: Evaluate | None = None
@@ -213,6 +214,7 @@ class File(Sections, frozen=True, kw_only=True):
     seeds: Seeds
     summary: str
     sampling: Literal["seeds", "images"] = "seeds"
+    evidence: Literal["computed", "released"] = "computed"
     deviations: list[Difference] = []
 
     def __post_init__(self) -> None:

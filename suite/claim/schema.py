@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound="Table")
 
-RELEASED = "released"  # the profile without networks: authors' own logs and tables
+RELEASED = "released"  # the profile without networks, and what a criterion about released figures needs
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,8 @@ class Criterion:
         role: whether the paper states it, or we probe it.
         positive_controls: cases in which the claim holds by construction, so that the quantity must lie inside.
         control_free: for exact identities only: why no control can exist.
-        profiles: scales at which the criterion can be asked at all; empty means all.
+        needs: what a profile must have for the criterion to be asked there at all, as its file names it
+            (``networks.CaiT-S24``, ``distill.widths``); ``released`` where released figures are the evidence.
         expected: the registered verdict by profile name.
     """
 
@@ -182,16 +183,18 @@ class Criterion:
     negative_controls: tuple[Control, ...] = ()
     control_free: str = ""
     published: tuple[Published, ...] = ()
-    profiles: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
     expected: Mapping[str, Expected] = field(default_factory=dict)
     deviations: tuple[Deviation, ...] = ()
     figure: str = ""
     role: Role = Role.ASSERTED
     positive_controls: tuple[Control, ...] = ()
 
-    def asked_at(self, profile: str) -> bool:
-        """Whether it can be asked at this profile; what must be computed cannot be asked of released files."""
-        return profile in self.profiles if self.profiles else profile != RELEASED
+    def asked_at(self, profile: Profile) -> bool:
+        """Whether it can be asked at this profile; what must be computed cannot be asked of released figures."""
+        if profile.computes == (RELEASED in self.needs):
+            return False
+        return all(need == RELEASED or profile.has(need) for need in self.needs)
 
 
 @dataclass(frozen=True)

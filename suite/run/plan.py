@@ -59,7 +59,7 @@ def asked(claims: Iterable[Claim], profile: Profile) -> Iterator[tuple[str, Read
     """Every reading that the profile asks for, under the name of its criterion."""
     for claim in claims:
         for criterion in claim.criteria:
-            if criterion.asked_at(profile.name):
+            if criterion.asked_at(profile):
                 yield from ((f"{claim.key}.{criterion.key}", reading) for reading in readings(criterion))
 
 

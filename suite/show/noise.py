@@ -111,7 +111,7 @@ def tables(claims: Sequence[Claim], evidence: Access) -> list[tuple[str, str, li
         if not isinstance(reading, PerSeed) or not reading.companions or reading.level is None:
             continue
         names = tuple(reading.companions)
-        if names in found or not criterion.asked_at(evidence.profile.name):
+        if names in found or not criterion.asked_at(evidence.profile):
             continue
         try:
             values = {

@@ -85,7 +85,7 @@ class ClaimFile(pytest.File):
     def collect(self) -> Iterator[CriterionItem]:
         """One item for every criterion that can be asked at the profile."""
         claim = self.claim()
-        scale = evidence_of(self.config).profile.name
+        scale = evidence_of(self.config).profile
         for criterion in claim.criteria if claim else ():
             if criterion.asked_at(scale):
                 yield CriterionItem.from_parent(self, name=criterion.key, criterion=criterion)

@@ -41,7 +41,7 @@ def test_a_criterion_is_complete(claim, criterion):
     assert criterion.negative_controls or criterion.control_free or declared, "no control in which it must fail"
     assert len({control.key for control in criterion.negative_controls}) == len(criterion.negative_controls)
     if criterion.control_free:
-        assert isinstance(criterion.evidence, Constant) or criterion.profiles
+        assert isinstance(criterion.evidence, Constant) or criterion.needs
     for expected in criterion.expected.values():
         assert expected.because
         assert expected.verdict not in (Verdict.ERROR, Verdict.SMOKE)
@@ -51,7 +51,7 @@ def test_a_criterion_is_complete(claim, criterion):
 def test_every_criterion_of_a_computed_profile_is_registered(claim, criterion):
     del claim
     for name in ("desk", "released"):
-        if criterion.asked_at(name) and not (name == "released" and not criterion.profiles):
+        if criterion.asked_at(profile.load(name)):
             assert name in criterion.expected, f"no verdict is registered for profile {name}"
 
 
@@ -59,7 +59,20 @@ def test_expectations_name_profiles_that_exist():
     known = set(profile.names())
     for claim, criterion in CRITERIA:
         assert set(criterion.expected) <= known, f"{claim.key}.{criterion.key}"
-        assert set(criterion.profiles) <= known, f"{claim.key}.{criterion.key}"
+
+
+def test_what_a_criterion_needs_some_profile_has():
+    shipped = [profile.load(name) for name in profile.names()]
+    for claim, criterion in CRITERIA:
+        assert any(criterion.asked_at(one) for one in shipped), f"{claim.key}.{criterion.key}"
+
+
+def test_a_copy_of_a_profile_is_asked_the_same(tmp_path):
+    for name in profile.names():
+        path = tmp_path / f"my-{name}.toml"
+        path.write_text(f'extends = "{name}"\n')
+        ours, mine = profile.load(name), profile.load(str(path))
+        assert [one.asked_at(mine) for _, one in CRITERIA] == [one.asked_at(ours) for _, one in CRITERIA]
 
 
 def test_the_suite_never_imports_claims():

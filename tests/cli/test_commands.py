@@ -311,7 +311,7 @@ RELEASED_TOO = "suite: released evidence was not judged: clone an author's repos
 def test_released_files_are_judged_beside_the_profile(run):
     (run.folder / "clone").mkdir()
     (run.folder / "clone" / "log.txt").write_text("")
-    printed = criterion("printed", Released((RELEASED_LOG,), single), profiles=("released",))
+    printed = criterion("printed", Released((RELEASED_LOG,), single), needs=("released",))
     both = claim("both", criterion("measured", reading("high")), printed)
     status, _, err = run("claims", "--released", "clone", claims=(both,))
     assert status == OK

@@ -30,7 +30,7 @@ def test_all_findings_are_there():
 
 @pytest.mark.parametrize(("claim", "criterion"), CRITERIA)
 def test_a_criterion_is_asked_of_released_files_alone_and_registered(claim, criterion):
-    assert criterion.profiles == ("released",)
+    assert criterion.needs == ("released",)
     assert set(criterion.expected) == {"released"}
     expected = criterion.expected["released"]
     assert expected.because

@@ -27,7 +27,7 @@ CLAIM = claim("first", (
     criterion("vacuous", "high", control="higher"),
     criterion("open", "edge"),
     criterion("absent", "broken"),
-    criterion("elsewhere", "high", profiles=("full",)),
+    criterion("elsewhere", "high", needs=("distill.nowhere",)),
 ))
 """
 FINE = """
