@@ -364,7 +364,7 @@ def test_streams_that_cannot_finish_say_why(tmp_path):
 def test_senseless_set_ups_are_refused(tmp_path, options, says):
     settings = {"seed": 0, "spill": tmp_path} | options
     if "spill" in options:
-        chosen["spill"] = tmp_path / "missing"
+        settings["spill"] = tmp_path / "missing"
     with pytest.raises(ValueError, match=says):
         LayerStream(**settings)
 
