@@ -37,6 +37,7 @@ TABLE = {"soft_kd": arms.SOFT, **COMPARED}
 
 CLAIM = Claim(
     key="baselines_compared",
+    finding="baselines",
     sentence="Distilling features beats SoftKD at the same recipe.",
     papers=(DISTILLATION_DYNAMICS,),
     where="the methods' own papers; for ProjectorKD and SpectralKD the table of Distillation Dynamics",

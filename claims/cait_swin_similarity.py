@@ -92,6 +92,7 @@ PERMUTED = "the order of channels is arbitrary: shuffled once in both networks, 
 
 CLAIM = Claim(
     key="cait_swin_similarity",
+    finding="cait_swin",
     sentence="CaiT and Swin encode alike layer by layer although their architectures differ.",
     papers=(SPECTRAL_KD,),
     where="SpectralKD, layer-wise spectral analysis of CaiT and Swin",

@@ -96,6 +96,7 @@ def _suppression(key: str, sentence: str, quantity: Quantity, read: object, publ
 
 CLAIM = Claim(
     key="late_layer_transfer",
+    finding="late_layer",
     sentence="Aligning a student's late layers with its teacher's harms the student.",
     papers=(DISTILLATION_DYNAMICS,),
     where="Distillation Dynamics, accuracy table and figures of student entropy",

@@ -139,6 +139,7 @@ RANK_TABLE = "rank table, row CaiT-S24"
 
 CLAIM = Claim(
     key="low_rank_energy",
+    finding="low_rank",
     sentence="A ViT's final features are low-rank in each image, in a subspace that rotates from image to image.",
     papers=(ENCODING_MISMATCH,),
     where="Encoding Mismatch, rank tables and spectral energy pattern",

@@ -79,6 +79,7 @@ def _criterion(model: str, kind: str, printed: float) -> Criterion:
 
 CLAIM = Claim(
     key="published_ranks",
+    finding="low_rank",
     sentence="The printed rank tables of fourteen pretrained networks are right.",
     papers=(ENCODING_MISMATCH,),
     where="Encoding Mismatch, rank table",

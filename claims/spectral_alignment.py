@@ -94,6 +94,7 @@ def _mirror(key: str, name: str, sentence: str) -> Criterion:
 
 CLAIM = Claim(
     key="spectral_alignment",
+    finding="spectral_alignment",
     sentence="Aligning spectra (SpectralKD) lifts the student, whose profile over depth comes to mirror the teacher's.",
     papers=(SPECTRAL_KD, DISTILLATION_DYNAMICS),
     where="SpectralKD, accuracy table and Fig. 3; released losses.py",

@@ -114,6 +114,7 @@ ENTROPY_BITS = Quantity("depth of the entropy's U over layers", "bits", "a deepe
 
 CLAIM = Claim(
     key="u_shape",
+    finding="u_shape",
     sentence="Vision Transformers process information in a U shape: compressed in early, expanded in late layers.",
     papers=(DISTILLATION_DYNAMICS, SPECTRAL_KD),
     where="Distillation Dynamics, sections on entropy, magnitude and spectrum; SpectralKD Fig. 3a",

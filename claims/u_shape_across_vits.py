@@ -75,6 +75,7 @@ def _criterion(network: str, view: str) -> Criterion:
 
 CLAIM = Claim(
     key="u_shape_across_vits",
+    finding="u_shape",
     sentence="The U shape over depth is a property of Vision Transformers at large.",
     papers=(DISTILLATION_DYNAMICS,),
     where="Distillation Dynamics, section on entropy",

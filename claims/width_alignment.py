@@ -98,6 +98,7 @@ def _trend(method: str) -> PerSeed:
 
 CLAIM = Claim(
     key="width_alignment",
+    finding="width",
     sentence=(
         "Feature alignment needs width: it is weak on a narrow student and strong once the student's last layer "
         "is as wide as the teacher's."

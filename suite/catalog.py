@@ -7,7 +7,7 @@ import traceback
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from suite.claim import Claim
+from suite.claim import Claim, Finding
 from suite.errors import SuiteError, one_line
 
 if TYPE_CHECKING:
@@ -43,6 +43,21 @@ def discover(package: str = PACKAGE) -> list[Claim]:
         if len(set(names)) != len(names):
             raise SuiteError(f"{package}/{info.name}.py: two criteria share a key")
         found.append(claim)
+    return found
+
+
+def findings(package: str = PACKAGE) -> tuple[Finding, ...]:
+    """What a package's claims are about: ``FINDINGS`` of its module ``findings``; none without such a module.
+
+    Raises:
+        SuiteError: the module cannot be imported, or is not such a module.
+    """
+    folder = import_module(package)
+    if "findings" not in {info.name for info in pkgutil.iter_modules(folder.__path__)}:
+        return ()
+    found = getattr(_module(package, "findings"), "FINDINGS", None)
+    if not isinstance(found, tuple) or not all(isinstance(finding, Finding) for finding in found):
+        raise SuiteError(f"{package}/findings.py: FINDINGS must be a tuple of findings")
     return found
 
 

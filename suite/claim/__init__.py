@@ -5,6 +5,7 @@ region in which the claim says a quantity lies, where its evidence comes from, a
 it must fail. Nothing here computes evidence or decides verdicts.
 """
 
+from suite.claim.finding import Finding, Sentence
 from suite.claim.readings import Constant, PerImage, PerSeed
 from suite.claim.released import NeverReleased, Released, originals_of
 from suite.claim.schema import (
@@ -13,7 +14,6 @@ from suite.claim.schema import (
     Control,
     Criterion,
     Expected,
-    Finding,
     Paper,
     Published,
     Quantity,
@@ -41,6 +41,7 @@ __all__ = [
     "Reading",
     "Released",
     "Role",
+    "Sentence",
     "Unavailable",
     "originals_of",
 ]

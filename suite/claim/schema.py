@@ -132,21 +132,6 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What a person wants to know: one row of the summary, to which claims of several modules belong.
-
-    Attributes:
-        key: short name, unique.
-        title: a few words.
-        sentence: the finding, complete and readable alone.
-    """
-
-    key: str
-    title: str
-    sentence: str
-
-
-@dataclass(frozen=True)
 class Control:
     """The same quantity in a case whose answer is known: where the claim must fail, or where it must hold."""
 

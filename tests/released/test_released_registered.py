@@ -18,11 +18,14 @@ CRITERIA = [pytest.param(claim, c, id=f"{claim.key}.{c.key}") for claim in CLAIM
 
 def test_all_findings_are_there():
     assert [claim.key for claim in CLAIMS] == [
+        "released_cait_swin",
         "released_headline_effects",
         "released_late_layer",
         "released_log_integrity",
         "released_mae_teacher",
         "released_rank_gap",
+        "released_rivals",
+        "released_spectral_gain",
         "released_student_u_shape",
         "released_training_length",
     ]

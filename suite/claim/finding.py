@@ -1,0 +1,44 @@
+"""What a person wants to know: findings, and what may be said of one as long as its verdicts stand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from suite.judge import Verdict
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One sentence about a finding at one profile; its numbers are filled in from the evidence.
+
+    Attributes:
+        profile: at which the verdicts were reached.
+        text: the sentence. ``{claim.criterion:+.2f}`` stands for an estimate, ``{claim.criterion/control:.1f}`` for
+            that of a control; what follows the colon is Python's format, four digits if there is none.
+        verdicts: every criterion the sentence speaks of, as ``claim.criterion``, with the verdict that makes it true.
+    """
+
+    profile: str
+    text: str
+    verdicts: Mapping[str, Verdict]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a person wants to know: one row of the summary, to which claims of several modules belong.
+
+    Attributes:
+        key: short name, unique.
+        title: a few words.
+        sentence: the finding, complete and readable alone.
+        sentences: what was found of it, the strongest evidence first.
+    """
+
+    key: str
+    title: str
+    sentence: str
+    sentences: tuple[Sentence, ...] = ()

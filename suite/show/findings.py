@@ -1,0 +1,176 @@
+"""The summary: one row a finding, with counts by profile and one sentence that its verdicts bear out."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from suite.claim.schema import Role
+from suite.errors import SuiteError
+from suite.judge import WORST_FIRST
+from suite.show.numbers import number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from suite.assess import Assessment
+    from suite.claim import Finding, Sentence
+    from suite.judge import Verdict
+
+COLUMNS = ("released", "desk", "desk-long", "frozen", "full")
+_PLACE = re.compile(r"\{(?P<name>\w+\.\w+)(?:/(?P<control>\w+))?(?::(?P<format>[^}]+))?\}")
+
+
+class Departed(SuiteError):
+    """A verdict that a sentence speaks of is another one now."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One finding, as it is shown.
+
+    Attributes:
+        finding: which.
+        counts: by column, how many criteria that a paper asserts have which verdict, best word first.
+        probes: by column, the same for criteria that are our own scrutiny.
+        sentence: what was found.
+    """
+
+    finding: Finding
+    counts: Mapping[str, Mapping[Verdict, int]]
+    probes: Mapping[str, Mapping[Verdict, int]]
+    sentence: str
+
+    def cell(self, column: str) -> str:
+        """Asserted counts of a column in words: ``"2 consistent, 1 inconclusive"``; a dash for a column without any."""
+        return in_words(self.counts.get(column, {}))
+
+
+def column_of(profile: str) -> str:
+    """The column that a profile's verdicts are counted in: its own name's, or that of the profile it varies.
+
+    Returns:
+        One of `COLUMNS`, or an empty text for profiles that are not summed up.
+    """
+    if profile in COLUMNS:
+        return profile
+    return next((name for name in ("frozen", "full") if profile.startswith(f"{name}-")), "")
+
+
+def in_words(counts: Mapping[Verdict, int]) -> str:
+    """Counts in words, best verdict first; a dash if there are none."""
+    return ", ".join(f"{count} {verdict}" for verdict, count in counts.items()) or "–"
+
+
+def row(finding: Finding, assessments: Iterable[Assessment], *, strict: bool = False) -> Row:
+    """Sum up what was found of one finding.
+
+    Args:
+        finding: which.
+        assessments: of any claims and profiles; those of other findings are left out.
+        strict: whether to raise where a verdict that a sentence speaks of has changed, not to say so in its place.
+
+    Returns:
+        The row; its sentence is the first of the finding's whose verdicts were all reached.
+
+    Raises:
+        Departed: with ``strict``, naming the verdicts that changed.
+    """
+    own = [one for one in assessments if one.claim.finding == finding.key]
+    by_role: dict[Role, dict[str, list[Verdict]]] = {role: {} for role in Role}
+    for one in own:
+        column = column_of(one.profile.name)
+        if column:
+            by_role[one.criterion.role].setdefault(column, []).append(one.verdict)
+    asserted, probes = (
+        {column: _counted(verdicts) for column, verdicts in by_role[role].items()}
+        for role in (Role.ASSERTED, Role.PROBE)
+    )
+    return Row(finding, asserted, probes, _said(finding, own, strict=strict))
+
+
+def rows(findings: Iterable[Finding], assessments: Sequence[Assessment], *, strict: bool = False) -> list[Row]:
+    """One row a finding, in their order."""
+    return [row(finding, assessments, strict=strict) for finding in findings]
+
+
+def fill(sentence: Sentence, assessments: Iterable[Assessment]) -> str:
+    """The sentence with its numbers.
+
+    Args:
+        sentence: which.
+        assessments: among them, those of its profile.
+
+    Raises:
+        Departed: a verdict it speaks of is another one now, or was not reached.
+        SuiteError: it quotes a criterion whose verdict it does not name, or a control or number that there is not.
+    """
+    found = {one.name: one for one in assessments if one.profile.name == sentence.profile}
+    changed = [
+        f"{name} is {found[name].verdict if name in found else 'not judged'}, not {verdict}"
+        for name, verdict in sentence.verdicts.items()
+        if name not in found or found[name].verdict is not verdict
+    ]
+    if changed:
+        raise Departed("; ".join(changed))
+
+    def numbered(place: re.Match[str]) -> str:
+        name = place["name"]
+        if name not in sentence.verdicts:
+            raise SuiteError(f"{name} is quoted, but its verdict is not named: {sentence.text}")
+        value = _estimate(found[name], place["control"])
+        return format(value, place["format"]).replace("-", "−") if place["format"] else number(value)
+
+    return _PLACE.sub(numbered, sentence.text)
+
+
+def text(shown: Iterable[Row], *, columns: Sequence[str] = COLUMNS, width: int = 100) -> str:
+    """The rows as plain text: title, counts of every column that has any, and the sentence.
+
+    Args:
+        shown: the rows.
+        columns: which to show, in this order.
+        width: characters a line.
+    """
+    lines = []
+    for one in shown:
+        counts = [f"{column}: {one.cell(column)}" for column in columns if one.counts.get(column)]
+        lines.append(one.finding.title)
+        for part in (" · ".join(counts) or "nothing judged yet", one.sentence):
+            lines += textwrap.wrap(part, width, initial_indent="  ", subsequent_indent="  ")
+    return "\n".join(lines)
+
+
+def _counted(verdicts: Iterable[Verdict]) -> dict[Verdict, int]:
+    found = Counter(verdicts)
+    return {verdict: found[verdict] for verdict in reversed(WORST_FIRST) if found[verdict]}
+
+
+def _said(finding: Finding, assessments: Sequence[Assessment], *, strict: bool) -> str:
+    """The first sentence whose verdicts were reached; what changed, where one speaks of other verdicts."""
+    judged = {(one.profile.name, one.name) for one in assessments}
+    departed = ""
+    for sentence in finding.sentences:
+        if not all((sentence.profile, name) in judged for name in sentence.verdicts):
+            continue
+        try:
+            return fill(sentence, assessments)
+        except Departed as changed:
+            if strict:
+                raise
+            departed = departed or f"{finding.sentence} Verdicts have changed: {changed}."
+    return departed or finding.sentence
+
+
+def _estimate(assessment: Assessment, control: str | None) -> float:
+    if control is None:
+        interval = assessment.judgement.interval
+    else:
+        by_name = {one.name: one.interval for one in assessment.judgement.controls}
+        interval = by_name.get(control)
+    if interval is None:
+        raise SuiteError(f"{assessment.name} has no number{f' for control {control}' if control else ''} to quote")
+    return interval.estimate

@@ -1,0 +1,115 @@
+"""The summary's rows: counts by column and role, a sentence with its numbers, refused when its verdicts change."""
+
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+
+import pytest
+
+from suite.claim import Finding, Role, Sentence
+from suite.errors import SuiteError
+from suite.judge import Verdict
+from suite.show.findings import Departed, column_of, fill, in_words, row, text
+
+TRUE = Sentence("desk", "It rises by {a.up:+.1f} bits, unlike {a.up/null:.2f}.", {"a.up": Verdict.REPRODUCED})
+FINDING = Finding("f", "Rise", "Something rises.", (TRUE,))
+
+
+@dataclass
+class Made:
+    """As much of an assessment as a row looks at."""
+
+    name: str
+    verdict: Verdict
+    profile: SimpleNamespace
+    claim: SimpleNamespace
+    criterion: SimpleNamespace
+    judgement: SimpleNamespace
+
+
+def made(name, verdict, *, profile="desk", finding="f", role=Role.ASSERTED, estimate=-1.26):
+    null = SimpleNamespace(name="null", interval=SimpleNamespace(estimate=0.5))
+    empty = SimpleNamespace(name="empty", interval=None)
+    return Made(
+        f"a.{name}",
+        verdict,
+        SimpleNamespace(name=profile),
+        SimpleNamespace(finding=finding),
+        SimpleNamespace(role=role),
+        SimpleNamespace(interval=SimpleNamespace(estimate=estimate), controls=(null, empty)),
+    )
+
+
+UP = made("up", Verdict.REPRODUCED)
+
+
+def test_numbers_are_filled_in():
+    assert fill(TRUE, [UP]) == "It rises by −1.3 bits, unlike 0.50."
+
+
+def test_counts_are_by_column_and_role_best_word_first():
+    found = row(
+        FINDING,
+        [
+            made("one", Verdict.CONTRADICTED),
+            UP,
+            made("probe", Verdict.INCONCLUSIVE, role=Role.PROBE),
+            made("there", Verdict.REPRODUCED, profile="frozen-first-class"),
+            made("other", Verdict.ERROR, finding="g"),
+            made("tiny", Verdict.SMOKE, profile="smoke"),
+        ],
+    )
+    assert found.cell("desk") == "1 reproduced, 1 contradicted"
+    assert found.cell("frozen") == "1 reproduced"
+    assert found.cell("released") == "–"
+    assert in_words(found.probes["desk"]) == "1 inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("profile", "column"), [("desk-long", "desk-long"), ("full-swin-tiny", "full"), ("smoke", ""), ("mine", "")]
+)
+def test_profiles_have_their_column(profile, column):
+    assert column_of(profile) == column
+
+
+def test_a_sentence_whose_verdict_changed_is_refused():
+    changed = [replace(UP, verdict=Verdict.INCONCLUSIVE)]
+    with pytest.raises(Departed, match=r"a\.up is inconclusive, not reproduced"):
+        row(FINDING, changed, strict=True)
+    assert row(FINDING, changed).sentence == (
+        "Something rises. Verdicts have changed: a.up is inconclusive, not reproduced."
+    )
+
+
+def test_without_evidence_the_finding_itself_is_told():
+    assert row(FINDING, [], strict=True).sentence == "Something rises."
+    with pytest.raises(Departed, match=r"a\.up is not judged"):
+        fill(TRUE, [])
+
+
+def test_the_first_sentence_that_its_verdicts_bear_out_is_told():
+    stronger = Sentence("full", "Seen at full scale.", {"a.up": Verdict.REPRODUCED})
+    finding = replace(FINDING, sentences=(stronger, TRUE))
+    full = made("up", Verdict.REPRODUCED, profile="full")
+    assert row(finding, [UP]).sentence.startswith("It rises")
+    assert row(finding, [UP, full]).sentence == "Seen at full scale."
+    assert row(finding, [UP, replace(full, verdict=Verdict.INCONCLUSIVE)]).sentence.startswith("It rises")
+
+
+@pytest.mark.parametrize(
+    ("quoted", "fault"),
+    [("{a.down:.1f}", "verdict is not named"), ("{a.up/nothing}", "no number"), ("{a.up/empty}", "no number")],
+)
+def test_only_numbers_that_are_there_can_be_quoted(quoted, fault):
+    with pytest.raises(SuiteError, match=fault):
+        fill(replace(TRUE, text=quoted), [UP])
+
+
+def test_a_number_without_a_format_has_four_digits():
+    assert fill(replace(TRUE, text="{a.up}"), [made("up", Verdict.REPRODUCED, estimate=5_717_416)]) == "5,717,416"
+
+
+def test_rows_are_plain_text_of_any_width():
+    shown = text([row(FINDING, [UP])], width=40)
+    assert shown.splitlines() == ["Rise", "  desk: 1 reproduced", "  It rises by −1.3 bits, unlike 0.50."]
+    assert max(map(len, text([row(FINDING, [UP])], width=24).splitlines())) <= 24
+    assert "nothing judged yet" in text([row(FINDING, [])])
