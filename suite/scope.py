@@ -60,7 +60,7 @@ def _other_training_images(profile: Profile) -> Iterator[Deviation]:
 
 
 def _other_images(profile: Profile) -> Iterator[Deviation]:
-    from suite.data.folder.choice import choose, is_imagenet_validation  # noqa: PLC0415 - torch and timm
+    from suite.data.choice import choose, is_imagenet_validation  # noqa: PLC0415 - torch and timm
 
     chosen = choose(profile.images, profile.section("data"))
     if not is_imagenet_validation(chosen):

@@ -1,6 +1,6 @@
 """Images: embedded ones, folders, augmentation, digests."""
 
-from suite.data.images import Images, Split, load, normalise
+from suite.data.digits import Images, Split, load, normalise
 from suite.data.views import random_views
 
 __all__ = ["Images", "Split", "load", "normalise", "random_views"]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def data_spec(profile: Profile) -> dict[str, Any]:
     """The profile's ``[data]`` section with the digest of the images themselves."""
-    from suite.data.images import digest  # noqa: PLC0415 - torch and scikit-learn, not needed to list claims
+    from suite.data.digits import digest  # noqa: PLC0415 - torch and scikit-learn, not needed to list claims
 
     spec = dict(profile.section("data"))
     return spec | {"digest": digest(spec)}
@@ -110,8 +110,8 @@ def _frozen(profile: Profile, role: str, seed: int, *, trained: bool) -> Cell:
         raise Unavailable(
             f"profile {profile.name} measures a folder of images, and none was given: {shlex.join(command)}"
         )
-    from suite.data.folder.choice import choose, digest  # noqa: PLC0415 - torch and timm, not needed to list claims
-    from suite.data.folder.digests import file_digest  # noqa: PLC0415
+    from suite.data.choice import choose, digest  # noqa: PLC0415 - torch and timm, not needed to list claims
+    from suite.data.digests import file_digest  # noqa: PLC0415
     from suite.judge.halves import group_count  # noqa: PLC0415
 
     data, measure = dict(profile.section("data")), dict(profile.section("measure"))

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from suite.data.folder.choice import choose, digest
-from suite.data.folder.loader import Batch, batches, resolve_transform
+from suite.data.choice import choose, digest
+from suite.data.loader import Batch, batches, resolve_transform
 from suite.errors import SuiteError, one_line
 from suite.measure.stream import LayerStream
 from suite.models import layer_tokens
@@ -27,7 +27,7 @@ from suite.models.pretrained import Loaded, load_network
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from suite.data.folder.choice import Choice
+    from suite.data.choice import Choice
     from suite.studies.protocol import Arrays, Bench, Metrics
 
 CHECKPOINT_SECONDS = 30.0  # between checkpoints, at least

@@ -9,8 +9,8 @@ import torch
 from bench_timing import always, take_turns
 from photographs import class_folders
 
-from suite.data.folder.choice import choose, digest
-from suite.data.folder.loader import batches, resolve_transform
+from suite.data.choice import choose, digest
+from suite.data.loader import batches, resolve_transform
 from suite.evidence.cell import Cell
 from suite.models.pretrained import load_network
 from suite.studies import frozen

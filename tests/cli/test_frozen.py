@@ -20,7 +20,7 @@ from study_cells import CAIT, compute, network
 import suite
 from suite import profile as profiles
 from suite.cli import main
-from suite.data.folder.choice import _choose, _digest
+from suite.data.choice import _choose, _digest
 from suite.evidence.store import Store
 from suite.models.build import build
 from suite.run import execute as execute_module

@@ -8,7 +8,7 @@ import pytest
 from photographs import class_folders
 
 from suite import profile as profiles
-from suite.data.folder.choice import _choose
+from suite.data.choice import _choose
 from suite.errors import SuiteError
 from suite.scope import as_measured
 

@@ -13,8 +13,8 @@ import torch
 from photographs import class_folders, truncate
 from study_cells import Killed, arrays, assert_equal, compute
 
-from suite.data.folder.choice import _choose, _digest, choose, digest
-from suite.data.folder.loader import batches, resolve_transform
+from suite.data.choice import _choose, _digest, choose, digest
+from suite.data.loader import batches, resolve_transform
 from suite.evidence.cell import Cell
 from suite.evidence.store import Store
 from suite.measure.stream import LayerStream

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import tarfile
 from types import SimpleNamespace
 
@@ -12,9 +13,9 @@ import pytest
 from photographs import class_folders, truncate
 from torchvision.datasets import CIFAR10
 
-from suite.data.folder import choice
-from suite.data.folder.choice import choose, content_digest, digest, is_imagenet_validation
-from suite.data.folder.digests import cache_file, file_digest
+from suite.data import choice
+from suite.data.choice import choose, content_digest, digest, is_imagenet_validation
+from suite.data.digests import cache_file, file_digest
 from suite.errors import SuiteError
 
 WNIDS = ("n01440764", "n01443537")
@@ -114,8 +115,8 @@ def test_a_data_set_of_the_hub_is_read_by_number(folder, tmp_path, monkeypatch, 
     contents = [path.read_bytes() for path in sorted(folder.rglob("*.JPEG"))]
     (tmp_path / "set.arrow").write_bytes(b"rows")
     reader = HubReader(contents, [2, 2, 10, 10, 2, 10] * 2, tmp_path / "set.arrow", within=within)
-    monkeypatch.setattr("suite.data.folder.source.find_spec", lambda _: True)
-    monkeypatch.setattr("suite.data.folder.source.create_dataset", lambda *_, **__: SimpleNamespace(reader=reader))
+    monkeypatch.setattr("suite.data.source.find_spec", lambda _: True)
+    monkeypatch.setattr("suite.data.source.create_dataset", lambda *_, **__: SimpleNamespace(reader=reader))
     found = chosen("hfds/some/set", "first_of_each_class")
     assert (found.picked, found.classes) == ((0, 2), ["00002", "00010"])
     assert found.source.picture(2).convert("RGB").size == (48, 48)
@@ -143,8 +144,8 @@ def test_the_digest_is_of_content_and_names(folder):
 
 def test_images_are_read_again_only_if_one_changed(folder, monkeypatch):
     first = content_digest(chosen(folder))
-    reads, read = [], choice._content
-    monkeypatch.setattr(choice, "_content", lambda source, index: reads.append(index) or read(source, index))
+    reads, read = [], choice.content_of
+    monkeypatch.setattr(choice, "content_of", lambda source, index: reads.append(index) or read(source, index))
     assert content_digest(chosen(folder)) == first
     assert reads == []
     stat = (folder / "ant" / "000.JPEG").stat()
@@ -155,10 +156,10 @@ def test_images_are_read_again_only_if_one_changed(folder, monkeypatch):
 
 def test_a_cache_that_cannot_be_used_costs_only_time(folder, tmp_path):
     first = content_digest(chosen(folder))
-    cache_file().write_text("[not what it should be")
+    for kept in cache_file().parent.rglob("*.json"):
+        kept.write_text("[not what it should be")
     assert content_digest(chosen(folder)) == first
-    cache_file().unlink()
-    cache_file().parent.rmdir()
+    shutil.rmtree(cache_file().parent)
     cache_file().parent.write_text("in the way")
     assert content_digest(chosen(folder)) == first
     weights = tmp_path / "weights.pth"
@@ -180,11 +181,14 @@ def test_an_unreadable_file_does_not_stop_the_digest(folder):
 @pytest.mark.parametrize(
     ("given", "line"),
     [
-        ("nowhere", "timm cannot read this data set"),
-        ("empty", "timm cannot read this data set .*Found 0 images"),
+        ("nowhere", "there is no "),
+        ("empty", r"holds no images \(.png, .jpg, .jpeg\): give class folders"),
         ("tfds/imagenet2012", "as a stream, from which no image can be picked by number"),
         ("wds/imagenet", "as a stream"),
-        ("torch/nothing=here", "timm cannot read this data set .*Unknown torchvision dataset nothing"),
+        (
+            "torch/nothing=here",
+            "timm cannot read the validation images .*Unknown torchvision dataset nothing",
+        ),
     ],
 )
 def test_a_data_set_that_is_none_is_one_line(tmp_path, given, line):
@@ -197,7 +201,7 @@ def test_a_data_set_that_is_none_is_one_line(tmp_path, given, line):
 
 
 def test_a_data_set_of_the_hub_needs_its_package(monkeypatch):
-    monkeypatch.setattr("suite.data.folder.source.find_spec", lambda _: None)
+    monkeypatch.setattr("suite.data.source.find_spec", lambda _: None)
     with pytest.raises(SuiteError, match=r"hfds/some/set: .* pip install datasets"):
         choose("hfds/some/set", {"preset": "all"})
 
@@ -207,7 +211,7 @@ def test_a_wrong_preset_or_limit_is_one_line(folder):
         SuiteError, match="no preset 'best' of images: choose from first_of_each_class, first_class_32, all"
     ):
         chosen(folder, "best")
-    with pytest.raises(SuiteError, match="limit = 0 images: give at least 1"):
+    with pytest.raises(SuiteError, match="limit = 0 images: give a whole number of at least 1"):
         chosen(folder, limit=0)
 
 
@@ -219,7 +223,7 @@ def test_imagenets_validation_images_are_told_by_their_names(tmp_path, folder, m
     assert not is_imagenet_validation(chosen(root, "first_of_each_class")), "there are 1,000 classes"
     assert not is_imagenet_validation(chosen(folder, "first_class_32"))
     everything = choose(str(root), {"preset": "first_of_each_class"})
-    monkeypatch.setattr("timm.data.ImageNetInfo.label_names", lambda _: list(WNIDS))
+    monkeypatch.setattr(choice, "synsets", lambda: WNIDS)
     assert is_imagenet_validation(everything)
     (root / WNIDS[1] / name.format(0)).rename(root / WNIDS[1] / "000.JPEG")
     choice._choose.cache_clear()

@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from suite.data import Images, images, load, normalise
-from suite.data.images import digest
+from suite.data import Images, digits, load, normalise
+from suite.data.digits import digest
 
 SPEC = {"source": "digits", "test": 597, "validation": 200, "split_seed": 0}
 
@@ -47,7 +47,7 @@ def test_parts_are_disjoint_and_leave_nothing_out(split):
 def test_every_part_has_every_class_in_its_share(test, validation, seed):
     made = load(SPEC | {"test": test, "validation": validation, "split_seed": seed})
     assert [len(made.test), len(made.validation), len(made.train)] == [test, validation, 1797 - test - validation]
-    whole = np.bincount(images._digits_arrays()[1]) / 1797
+    whole = np.bincount(digits._digits_arrays()[1]) / 1797
     for part in (made.train, made.validation, made.test):
         counts = np.bincount(part.labels.numpy(), minlength=10)
         assert np.abs(counts - whole * len(part)).max() < 2  # rounding of a class in two splits, one image each
@@ -74,14 +74,14 @@ def test_loading_hands_out_no_shared_memory(split):
 
 
 def test_the_digest_is_of_the_content(monkeypatch):
-    assert digest(SPEC) == digest({"source": "digits"}) == images._digits_digest.__wrapped__()
+    assert digest(SPEC) == digest({"source": "digits"}) == digits._digits_digest.__wrapped__()
     assert len(digest(SPEC)) == 16
     assert int(digest(SPEC), 16)
-    pixels, labels = images._digits_arrays()
+    pixels, labels = digits._digits_arrays()
 
     def digest_of(pixels, labels):
-        monkeypatch.setattr(images, "_digits_arrays", lambda: (pixels, labels))
-        return images._digits_digest.__wrapped__()
+        monkeypatch.setattr(digits, "_digits_arrays", lambda: (pixels, labels))
+        return digits._digits_digest.__wrapped__()
 
     assert digest_of(pixels.copy(), labels.copy()) == digest(SPEC)
     brighter, relabelled = pixels.copy(), labels.copy()

@@ -12,18 +12,12 @@ import torch
 from full_profile import CLASSES, write_images
 from PIL import Image
 
-from suite.data.training import (
-    ImageSets,
-    Still,
-    Views,
-    _posterise,
-    _read,
-    chosen_classes,
-    digest,
-    loader,
-    loading_workers,
-)
-from suite.errors import SuiteError
+from suite.data import sets as image_sets
+from suite.data.augment import UNREADABLE, Still, Views, _posterise, decoded
+from suite.data.choice import chosen_classes
+from suite.data.loader import loader, loading_workers
+from suite.data.sets import ImageSets, digest
+from suite.errors import Stopped, SuiteError
 from suite.seeding import drawing_from, mixed_seed
 from suite.train.order import View
 
@@ -42,6 +36,13 @@ STRONG = {
     "re_mode": "pixel",
     "re_count": 1,
 }
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    image_sets.opened.cache_clear()
+    image_sets.digest.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -112,12 +113,13 @@ def test_some_classes_can_be_chosen_by_name_or_number(folder):
     assert chosen_classes(["a", "b"], None) == ["a", "b"]
     some = ImageSets(DATA | {"classes": ["class4", "class1"]}, str(folder))
     assert (some.names, some.classes, len(some.train), len(some.validation)) == (["class4", "class1"], 2, 16, 8)
-    assert {int(_read(some.train, number)[1]) for number in range(16)} == {0, 1}
+    assert (some.train.labels, some.validation.labels) == ([1] * 8 + [0] * 8, [1] * 4 + [0] * 4)
+    assert some.train.picture(0).tobytes() == ImageSets(DATA, str(folder)).train.picture(8).tobytes()
     three = ImageSets(DATA | {"classes": 3}, str(folder))
     assert three.names == ["class0", "class2", "class4"]
-    with pytest.raises(SuiteError, match="the training images have no class nobody"):
+    with pytest.raises(SuiteError, match="the images have no class nobody"):
         chosen_classes(["a"], ["nobody"])
-    with pytest.raises(SuiteError, match="7 classes are asked for and the training images have 6"):
+    with pytest.raises(SuiteError, match="7 classes are asked for and the images have 6"):
         ImageSets(DATA | {"classes": 7}, str(folder))
 
 
@@ -132,14 +134,15 @@ def test_splits_of_different_classes_are_refused(folder, tmp_path):
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        ("folder", "has no train images: put class folders"),
-        ("wds/imagenet", "wds/imagenet can only be streamed"),
-        ("torch/cifar100", "the train images of torch/cifar100 .* cannot be opened"),
+        ("folder", "nothing holds no images .*: give class folders"),
+        ("wds/imagenet", "timm reads this kind as a stream"),
+        ("torch/cifar100", "timm cannot read the train images of this data set"),
     ],
 )
 def test_images_that_are_not_there_are_one_clear_line(tmp_path, source, words):
+    (tmp_path / "nothing").mkdir()
     with pytest.raises(SuiteError, match=words) as caught:
-        ImageSets(DATA | {"source": source}, str(tmp_path))
+        ImageSets(DATA | {"source": source}, str(tmp_path / "nothing"))
     assert "\n" not in str(caught.value)
 
 
@@ -148,20 +151,22 @@ def test_tar_files_are_read_as_folders_are(folder, tmp_path, sets):
         shutil.make_archive(str(tmp_path / split), "tar", folder / split)
     packed = ImageSets(DATA, str(tmp_path))
     assert (len(packed.train), packed.classes) == (48, CLASSES)
-    ours = {(np.asarray(image).tobytes(), label) for image, label in (_read(packed.train, n) for n in range(48))}
-    packed.train.reader.tar_state.tf.close()  # timm keeps it open
-    assert ours == {(np.asarray(image).tobytes(), label) for image, label in (_read(sets.train, n) for n in range(48))}
+    for number in range(48):
+        assert packed.train.labels[number] == sets.train.labels[number]
+        assert decoded(packed.train, number).tobytes() == decoded(sets.train, number).tobytes()
 
 
 def test_the_digest_tells_other_images_and_not_another_place(folder, tmp_path):
     shutil.copytree(folder, tmp_path / "copy")
     before = digest("folder", str(folder))
     assert digest("folder", str(tmp_path / "copy")) == before
+    image_sets.opened.cache_clear()
     digest.cache_clear()
     first = tmp_path / "copy" / "train" / "class0" / "0.jpg"
     Image.open(first).resize((20, 20)).save(first)
     resized = digest("folder", str(tmp_path / "copy"))
     assert resized != before
+    image_sets.opened.cache_clear()
     digest.cache_clear()
     first.rename(first.with_name("new.jpg"))
     assert digest("folder", str(tmp_path / "copy")) not in (before, resized)
@@ -171,3 +176,56 @@ def test_a_worker_of_the_program_starts_no_workers_of_its_own(monkeypatch):
     assert loading_workers(3, 1) == 3
     monkeypatch.setattr("multiprocessing.current_process", lambda: type("Worker", (), {"daemon": True}))
     assert loading_workers(3, 1) == 0
+
+
+def test_a_broken_validation_image_is_recognised_by_nobody_and_never_replaced(folder, tmp_path, caplog):
+    shutil.copytree(folder, tmp_path / "copy")
+    broken = tmp_path / "copy" / "validation" / "class2" / "1.jpg"
+    broken.write_bytes(broken.read_bytes()[:200])
+    still, whole = (Still(ImageSets(DATA, str(root)).validation, DATA) for root in (tmp_path / "copy", folder))
+    pixels, labels = next(iter(loader(still, [list(range(24))], workers=1, device="cpu")))
+    assert [number for number, label in enumerate(labels.tolist()) if label == UNREADABLE] == [9]
+    assert all(torch.equal(pixels[number], whole[number][0]) for number in range(24) if number != 9)
+    assert still[9][1] == UNREADABLE
+    assert "counted as not recognised: class2/1.jpg: " in caplog.text
+
+
+def test_a_broken_training_image_is_replaced_by_the_next_and_named(folder, tmp_path, caplog):
+    shutil.copytree(folder, tmp_path / "copy")
+    train = tmp_path / "copy" / "train"
+    (train / "class1" / "7.jpg").write_bytes(b"no image")
+    found = ImageSets(DATA, str(tmp_path / "copy"))
+    plain = Views(found.train, DATA, {}, 0)[View(15, 0, 0)]
+    assert plain[1] == 2
+    assert "replaced by the next image: class1/7.jpg: not an image of a known kind" in caplog.text
+    for number in range(8):
+        (train / "class3" / f"{number}.jpg").write_bytes(b"")
+        (train / "class4" / f"{number}.jpg").write_bytes(b"")
+    with pytest.raises(
+        SuiteError, match=r"10 images in a row of .* decoded; class4/1\.jpg: the file is empty"
+    ):
+        Views(found.train, DATA, {}, 0)[View(24, 0, 0)]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_disk_that_goes_away_stops_a_training_resumably(folder, tmp_path, workers):
+    shutil.copytree(folder, tmp_path / "copy")
+    found = ImageSets(DATA, str(tmp_path / "copy"))
+    (tmp_path / "copy").rename(tmp_path / "away")
+    for dataset, asked in ((Views(found.train, DATA, {}, 0), View(3, 0, 0)), (Still(found.validation, DATA), 3)):
+        with pytest.raises(Stopped, match=r"^class0/3\.jpg in .*(train|validation) cannot be read") as caught:
+            next(iter(loader(dataset, [[asked]], workers=workers, device="cpu")))
+        assert "\n" not in str(caught.value)
+
+
+def test_accuracy_from_a_tar_file_is_right_however_many_workers_share_it(folder, tmp_path, sets):
+    """timm's reader shares one open file, and its position, with the workers that are forked later."""
+    for split in ("train", "validation"):
+        shutil.make_archive(str(tmp_path / split), "tar", folder / split)
+    packed = Still(ImageSets(DATA, str(tmp_path)).validation, DATA)
+    assert torch.equal(packed[0][0], Still(sets.validation, DATA)[0][0])  # opened here before the workers are forked
+    expected = [Still(sets.validation, DATA)[number] for number in range(24)]
+    for _ in range(3):
+        pixels, labels = next(iter(loader(packed, [list(range(24))], workers=2, device="cpu")))
+        assert labels.tolist() == [label for _, label in expected]
+        assert torch.equal(pixels, torch.stack([image for image, _ in expected]))
