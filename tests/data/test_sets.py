@@ -201,9 +201,7 @@ def test_a_broken_training_image_is_replaced_by_the_next_and_named(folder, tmp_p
     for number in range(8):
         (train / "class3" / f"{number}.jpg").write_bytes(b"")
         (train / "class4" / f"{number}.jpg").write_bytes(b"")
-    with pytest.raises(
-        SuiteError, match=r"10 images in a row of .* decoded; class4/1\.jpg: the file is empty"
-    ):
+    with pytest.raises(SuiteError, match=r"10 images in a row of .* decoded; class4/1\.jpg: the file is empty"):
         Views(found.train, DATA, {}, 0)[View(24, 0, 0)]
 
 

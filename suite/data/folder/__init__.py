@@ -1,1 +1,0 @@
-"""Former place of :mod:`suite.data.choice`."""
