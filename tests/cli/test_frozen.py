@@ -167,7 +167,7 @@ def test_weights_that_cannot_be_had_are_not_run_and_say_both_ways(place, capsys,
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (("--images", "empty"), "--images empty: timm cannot read this data set"),
+        (("--images", "empty"), "--images empty: empty holds no images"),
         (
             ("--images", "images", "--weights", "vgg=cait.safetensors"),
             "mine has no such network; it has cait, deit, swin",
