@@ -134,20 +134,49 @@ def _computes_here(options: argparse.Namespace) -> bool:
     return options.command in ("claims", "compute") and not remote and not getattr(options, "dry_run", False)
 
 
-def _assessed(options: argparse.Namespace, claims: Sequence[Claim], evidence: Evidence) -> list[Assessment]:
-    """The verdicts of the session's profile; where released files are given, theirs as well."""
-    return [one for session in _sessions(options, claims, evidence) for one in session.assessments]
+def _assessed(claims: Sequence[Claim], evidence: Evidence) -> list[Assessment]:
+    """The verdicts of the session's profile and those on released figures."""
+    return [one for session in _sessions(claims, evidence) for one in session.assessments]
 
 
-def _released(options: argparse.Namespace, evidence: Evidence) -> list[Evidence]:
-    """The authors' released files as evidence beside the session's own, if they were given."""
+def _released(claims: Sequence[Claim], evidence: Evidence) -> list[Evidence]:
+    """The figures that authors released, as evidence beside the session's own, if a claim asks for them."""
     from suite import profile  # noqa: PLC0415
     from suite.assess import Evidence  # noqa: PLC0415
     from suite.claim.schema import RELEASED  # noqa: PLC0415
 
-    if not options.released or not evidence.profile.computes:
+    asked = any(RELEASED in criterion.needs for claim in claims for criterion in claim.criteria)
+    if not asked or not evidence.profile.computes or evidence.profile.scope == "smoke":
         return []
     return [Evidence(profile.load(RELEASED, released=evidence.profile.released), evidence.store)]
+
+
+def _show_released(claims: Sequence[Claim], evidence: Evidence, console: Console) -> None:
+    """What the released figures say of every finding: the strongest evidence, before anything is computed."""
+    from suite import catalog  # noqa: PLC0415
+    from suite.assess import assess  # noqa: PLC0415
+    from suite.show.findings import rows, text  # noqa: PLC0415
+    from suite.show.terminal import line  # noqa: PLC0415
+
+    for released in _released(claims, evidence):
+        found = [row for row in rows(catalog.findings(), assess(claims, released)) if row.counts]
+        if found:
+            line(console, "What the figures say that the authors released:", "bold")
+            line(console, text(found, columns=("released",), width=min(console.width, 100)))
+
+
+def _copies_differ(claims: Sequence[Claim], evidence: Evidence) -> bool:
+    """Compare given copies of released files with the embedded figures; each that is not equal is named once."""
+    from suite.claim import originals_of  # noqa: PLC0415
+    from suite.evidence.released import Match, check, report  # noqa: PLC0415
+
+    originals = originals_of(claims)
+    if not evidence.profile.released or not originals:
+        return False
+    checked = check(originals, evidence.profile.released)
+    for words in report(checked):
+        _say(words)
+    return any(one.match in (Match.DIFFERENT, Match.UNREADABLE) for one in checked)
 
 
 def _show(assessments: list[Assessment], evidence: Evidence, options: argparse.Namespace, console: Console) -> int:
@@ -186,9 +215,11 @@ def _claims(options: argparse.Namespace) -> int:
     if options.executor == EXPORT:
         return _export(options, made, profile, evidence)
     executor = _executor(options, made, profile, evidence)
+    if not options.json:
+        _show_released(claims, evidence, console)
     with Progress(made, errors, workers=workers) as progress:
         outcomes = run(made, executor, progress)
-    sessions = _sessions(options, claims, evidence)
+    sessions = _sessions(claims, evidence)
     assessments = [assessment for session in sessions for assessment in session.assessments]
     status = _show(assessments, evidence, options, console)
     everything = _everything(options, evidence, sessions)
@@ -196,8 +227,8 @@ def _claims(options: argparse.Namespace) -> int:
         _if_possible("the report page", "report", lambda: _write_report(evidence, everything))
     if options.sync:  # after the page, whose figures the view holds
         _sync_if_installed(everything, evidence)
-    if evidence.profile.scope != "smoke" and not options.released:
-        _say("released evidence was not judged: clone an author's repository and add --released DIR")
+    if _copies_differ(claims, evidence):
+        status = NOT_OK
     failed = any(outcome in (Outcome.FAILED, Outcome.KILLED) for outcome in outcomes.values())
     if failed:
         _say(f"some cells failed: '{profile.asking('status')}' tells why")
@@ -318,16 +349,16 @@ def _say(text: str) -> None:
     print(f"suite: {text}", file=sys.stderr)
 
 
-def _sessions(options: argparse.Namespace, claims: Sequence[Claim], evidence: Evidence) -> list[Judged]:
-    """The session's profile, judged; where released files are given, theirs as well."""
+def _sessions(claims: Sequence[Claim], evidence: Evidence) -> list[Judged]:
+    """The session's profile, judged, and the figures that authors released."""
     from suite.show.page.report import judge_profiles  # noqa: PLC0415
 
-    profiles = [one.profile for one in (evidence, *_released(options, evidence))]
+    profiles = [one.profile for one in (evidence, *_released(claims, evidence))]
     return judge_profiles(claims, profiles, evidence.store)
 
 
 def _others(evidence: Evidence) -> list[Profile]:
-    """Every other profile that was judged here before and has evidence; released files need --released DIR."""
+    """Every other profile that was judged here before and has evidence; released figures are always judged."""
     from suite.claim.schema import RELEASED  # noqa: PLC0415
     from suite.show.page.others import judged_before  # noqa: PLC0415
 
@@ -353,7 +384,7 @@ def _everything(options: argparse.Namespace, evidence: Evidence, sessions: Seque
 
     claims = catalog.discover()
     if options.only or not sessions:
-        sessions = _sessions(options, claims, evidence)
+        sessions = _sessions(claims, evidence)
     return [*sessions, *judge_profiles(claims, _others(evidence), evidence.store)]
 
 
@@ -388,7 +419,9 @@ def _noise(options: argparse.Namespace) -> int:
 
 def _judge(options: argparse.Namespace) -> int:
     claims, _, evidence = _session(options)
-    return _show(_assessed(options, claims, evidence), evidence, options, _console())
+    differ = _copies_differ(claims, evidence)
+    status = _show(_assessed(claims, evidence), evidence, options, _console())
+    return NOT_OK if differ else status
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -408,7 +441,7 @@ def _explain(options: argparse.Namespace) -> int:
     from suite.show.recorded import history  # noqa: PLC0415
 
     claims, _, evidence = _session(options)
-    explain(_assessed(options, claims, evidence), _console(), history=history(RECORDED))
+    explain(_assessed(claims, evidence), _console(), history=history(RECORDED))
     return OK
 
 
@@ -506,7 +539,7 @@ def _table(options: argparse.Namespace) -> int:
     from suite.show.summary import as_markdown, update_readme  # noqa: PLC0415
 
     claims, _, evidence = _session(options)
-    text = as_markdown(_assessed(options, claims, evidence))
+    text = as_markdown(_assessed(claims, evidence))
     if options.into is None:
         print(text)
     else:

@@ -10,6 +10,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fake_studies.claims import (
     EXACT,
@@ -26,7 +27,7 @@ from fake_studies.claims import (
 )
 
 from suite import profile
-from suite.claim import Released
+from suite.claim import Finding, Released
 from suite.cli import COMMANDS, main
 from suite.evidence.store import Store
 from suite.judge import Verdict
@@ -293,7 +294,6 @@ def test_a_view_that_fails_changes_no_verdict_and_no_status(run, monkeypatch, ca
     assert capsys.readouterr().err.splitlines() == [
         "suite: the report page is not up to date: KeyError: 'x'; 'python -m suite report' tries again",
         "suite: MLflow is not up to date: ZeroDivisionError: division by zero; 'python -m suite sync' tries again",
-        RELEASED_TOO,
     ]
     monkeypatch.setattr("suite.show.page.report.write_report", draw)
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
@@ -301,27 +301,60 @@ def test_a_view_that_fails_changes_no_verdict_and_no_status(run, monkeypatch, ca
     assert capsys.readouterr().err.splitlines() == [
         f"suite: the report page is {Path('evidence/report/index.html')}",
         "suite: MLflow is not installed: the evidence is complete without it; 'python -m suite sync' adds the view",
-        RELEASED_TOO,
     ]
 
 
-RELEASED_TOO = "suite: released evidence was not judged: clone an author's repository and add --released DIR"
-
-
-def test_released_files_are_judged_beside_the_profile(run):
-    (run.folder / "clone").mkdir()
-    (run.folder / "clone" / "log.txt").write_text("")
+def test_released_figures_are_judged_beside_the_profile_with_or_without_copies(run, monkeypatch):
     printed = criterion("printed", Released((RELEASED_LOG,), single), needs=("released",))
-    both = claim("both", criterion("measured", reading("high")), printed)
-    status, _, err = run("claims", "--released", "clone", claims=(both,))
+    both = replace(claim("both", criterion("measured", reading("high")), printed), finding="fake")
+    monkeypatch.setattr("suite.catalog.findings", lambda: (Finding("fake", "Fake", "It is fake."),))
+    status, out, _ = run("claims", claims=(both,))
     assert status == OK
-    assert RELEASED_TOO not in err
+    assert out[:4] == [
+        "What the figures say that the authors released:",
+        "Fake",
+        "  released: 1 consistent",
+        "  It is fake.",
+    ]
     entries = json.loads((run.folder / "evidence" / "claims-toy.json").read_text())["criteria"]
     assert [(entry["name"], entry["profile"]) for entry in entries] == [
         ("both.measured", "toy"),
         ("both.printed", "released"),
     ]
-    assert entries[1]["command"] == "python -m suite claims -k both --profile released --released clone"
+    assert entries[1]["command"] == "python -m suite claims -k both --profile released"
+
+
+def test_copies_are_compared_and_one_that_differs_is_named_once_and_fails(run):
+    printed = [criterion(name, Released((TABLE_LOG,), single), needs=("released",)) for name in ("one", "two")]
+    both = claim("both", criterion("measured", reading("high")), *printed)
+    (run.folder / "clone").mkdir()
+    (run.folder / "clone" / "log.txt").write_text("1")
+    assert run("judge", "--released", "clone", claims=(both,))[2] == [
+        "suite: https://example.org/authors: 1 of 1 files equal the embedded figures, 1 in all"
+    ]
+    (run.folder / "clone" / "log.txt").write_text("2")
+    status, _, err = run("claims", "--released", "clone", claims=(both,))
+    assert status == NOT_OK
+    assert sum("log.txt: 1 figures differ, first number, row 1: 2, 1 embedded" in line for line in err) == 1
+    (run.folder / "clone" / "log.txt").unlink()
+    require_one_line(run("judge", "--released", "clone", claims=(both,)), "lies in clone: give a clone, or a folder of")
+
+
+class Number:
+    """A released file with one number."""
+
+    def __init__(self, value):
+        self.file, self.value = "log.txt", value
+
+    def figures(self):
+        return {"number": np.asarray([self.value])}
+
+
+def read_number(path):
+    return Number(int(path.read_text()))
+
+
+TABLE_LOG = replace(RELEASED_LOG, read=read_number, embedded=lambda: Number(1))
 
 
 def test_a_report_that_cannot_be_written_is_one_line(run):
