@@ -9,6 +9,7 @@ import numpy as np
 
 from suite.claim.schema import bearing
 from suite.errors import Unavailable, Unobtainable, Unverifiable, one_line
+from suite.evidence.cell import Result
 from suite.evidence.store import Missing, Store
 from suite.judge import Judgement, Observed, Question, Sampling, Verdict, departs, judge_family, overall, relabel_smoke
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from suite.claim import Claim, Criterion, Deviation, Expected, Reading
-    from suite.evidence.cell import Cell, Result
+    from suite.evidence.cell import Cell
     from suite.evidence.released.original import Original, Table
     from suite.profile import Profile
 
@@ -39,7 +40,15 @@ class Evidence:
         self.read: dict[str, Result] = {}
 
     def result(self, cell: Cell) -> Result:
-        """A finished cell; NotComputed or Unavailable if there is none, SuiteError if it failed or is damaged."""
+        """A finished cell; NotComputed or Unavailable if there is none, SuiteError if it failed or is damaged.
+
+        With it come the arrays of the cells that are read beside it.
+        """
+        if cell.beside:
+            return Result.together([self._one(part) for part in cell.parts])
+        return self._one(cell)
+
+    def _one(self, cell: Cell) -> Result:
         try:
             result = self.store.read(cell)
         except Missing as error:

@@ -48,7 +48,7 @@ class PerSeed:
     def cells(self, profile: Profile) -> Iterable[Cell]:
         """The cells of every seed of the profile."""
         subjects = (*self.subjects, *self.companions.values())
-        return [subject(profile, seed) for seed in profile.seeds for subject in subjects]
+        return [part for seed in profile.seeds for subject in subjects for part in subject(profile, seed).parts]
 
     def observe(self, access: Access) -> Observed:
         """One value per seed, labelled ``seed 0`` ...; a missing seed is missing evidence, never skipped.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from collections import ChainMap
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from suite.errors import SuiteError
 from suite.evidence.runtime import numerics
@@ -52,6 +53,8 @@ class Cell:
             workers); does not enter the key.
         group: cells of one study and group are handed to the study together; does not enter the key, so what a
             cell yields must not depend on its company.
+        beside: other cells whose arrays are read together with this one's, as those of one result; does not enter the
+            key.
     """
 
     study: str
@@ -64,6 +67,12 @@ class Cell:
     weight: float = 1.0
     group: str = ""
     local: Mapping[str, Any] = field(default_factory=dict)
+    beside: tuple[Cell, ...] = ()
+
+    @property
+    def parts(self) -> tuple[Cell, ...]:
+        """This cell, and those that are read beside it."""
+        return (self, *self.beside)
 
     @cached_property
     def identity(self) -> dict[str, Any]:
@@ -132,6 +141,15 @@ class Result:
     origin: str = ""
     differs: str = ""
     seed: int = 0
+
+    @classmethod
+    def together(cls, parts: Sequence[Result]) -> Result:
+        """Several results as one: the first one, with the arrays of all.
+
+        Args:
+            parts: at least one; arrays of one name are equal in all of them.
+        """
+        return replace(parts[0], arrays=ChainMap(*(cast("dict[str, Any]", part.arrays) for part in parts)))
 
     @property
     def lender(self) -> str:
