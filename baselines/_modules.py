@@ -14,9 +14,14 @@ def linear(inputs: int, outputs: int, generator: torch.Generator, *, bias: bool 
     return _draw(nn.Linear(inputs, outputs, bias=bias, device="meta"), generator)
 
 
-def conv3x3(inputs: int, outputs: int, generator: torch.Generator) -> nn.Conv2d:
+def conv3x3(inputs: int, outputs: int, generator: torch.Generator, *, bias: bool = True) -> nn.Conv2d:
     """A 3x3 convolution that keeps the grid, drawn from `generator`."""
-    return _draw(nn.Conv2d(inputs, outputs, kernel_size=3, padding=1, device="meta"), generator)
+    return _draw(nn.Conv2d(inputs, outputs, kernel_size=3, padding=1, bias=bias, device="meta"), generator)
+
+
+def conv1x1(inputs: int, outputs: int, generator: torch.Generator) -> nn.Conv2d:
+    """A 1x1 convolution, drawn from `generator`."""
+    return _draw(nn.Conv2d(inputs, outputs, kernel_size=1, device="meta"), generator)
 
 
 def _draw(layer: Layer, generator: torch.Generator) -> Layer:

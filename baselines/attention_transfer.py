@@ -45,10 +45,15 @@ class AttentionTransfer(FeatureMethod):
 
     name = "attention_transfer"
     title = "AT"
+    paper = "Zagoruyko and Komodakis, arXiv 1612.03928"
+    year = 2017
+    aligns = "where activations are large, at three depths"
     source = (
         "Zagoruyko and Komodakis, arXiv 1612.03928, Eq. 2; form and beta of "
         "github szagoruyko/attention-transfer and HobbitLong/RepDistiller"
     )
+    licence = "none given"
+    differs = "the code averages squared differences, the paper sums norms that are not squared"
     published: ClassVar[Mapping[str, Any]] = {"weight": 1000.0, "logits": False, "label_smoothing": 0.0}
     options_type = AttentionOptions
     options: AttentionOptions

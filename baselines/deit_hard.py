@@ -37,7 +37,12 @@ class DeiTHard(Method):
 
     name = "deit_hard"
     title = "DeiT hard"
+    paper = "Touvron et al., arXiv 2012.12877"
+    year = 2021
+    aligns = "the class that the teacher chooses"
     source = "Touvron et al., arXiv 2012.12877, Eq. 3; github facebookresearch/deit losses.py"
+    licence = "Apache-2.0"
+    differs = "needs a distillation token as released; here the class head learns it where a student has none"
     published: ClassVar[Mapping[str, Any]] = {"alpha": 0.5, "label_smoothing": 0.1}
     options_type = HardOptions
     options: HardOptions

@@ -29,7 +29,12 @@ class FeatureMSE(FeatureMethod):
 
     name = "feature_mse"
     title = "feature MSE"
+    paper = "Encoding Mismatch, arXiv 2511.15572"
+    year = 2025
+    aligns = "chosen layers, pooled channels"
     source = "arXiv 2511.15572, option --use-mse-loss of the authors' training code"
+    licence = "Apache-2.0"
+    differs = "an option of the code; here a control for SpectralKD's weighting of frequencies"
     published: ClassVar[Mapping[str, Any]] = {
         "alpha": 0.9,
         "temperature": 1.0,

@@ -38,9 +38,16 @@ class FitNet(FeatureMethod):
 
     name = "fitnet"
     title = "FitNet, joint"
+    paper = "Romero et al., arXiv 1412.6550"
+    year = 2015
+    aligns = "middle layers, projected"
     source = (
         "Romero et al., arXiv 1412.6550, Eq. 3 (there in two stages: `fitnet_two_stage`); joint with weight "
         "100 and no soft labels in github HobbitLong/RepDistiller"
+    )
+    licence = "RepDistiller: BSD-2-Clause"
+    differs = (
+        "the paper trains the hint alone first (`fitnet_two_stage`); the code's regressor ends in a ReLU, here not"
     )
     published: ClassVar[Mapping[str, Any]] = {"weight": 100.0, "logits": False, "label_smoothing": 0.0}
     options_type = HintOptions

@@ -36,10 +36,15 @@ class FitNetTwoStage(FeatureMethod):
 
     name = "fitnet_two_stage"
     title = "FitNet, two stages"
+    paper = "Romero et al., arXiv 1412.6550"
+    year = 2015
+    aligns = "middle layers, projected; then logits"
     source = (
         "Romero et al., arXiv 1412.6550, algorithm 1 and Eq. 3; 5 of 20 epochs for the hint and alpha .5 in "
         "a sample configuration of github yoshitomo-matsubara/torchdistill"
     )
+    licence = "torchdistill: MIT"
+    differs = "one learning-rate schedule spans both stages here, the paper restarts it"
     published: ClassVar[Mapping[str, Any]] = {
         "hint_share": 0.25,
         "weight": 1.0,

@@ -12,12 +12,26 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from baselines._logits import soft_kd
+from baselines._logits import hard_labels, soft_kd
+from baselines.attention_rows import row_distance
+from baselines.attention_transfer import attention_transfer
+from baselines.class_attention import aggregate, interpolate, row_divergence
+from baselines.dist import inter_class, intra_class
+from baselines.dkd import DKD, DKDOptions, decoupled
+from baselines.fd import BETA, smooth_distance
+from baselines.lskd import standardise
 from baselines.manifold_kd import patch_loss, sample_loss, unit_tokens
+from baselines.nkd import other_term, target_term
+from baselines.ofa_kd import adaptive_target
 from baselines.projector_kd_released import normalised_mse
-from baselines.protocol import MapShape, Network
+from baselines.protocol import MapShape, Network, Outputs
+from baselines.scalekd import AttentionProjector, frequency_distance, spatial_distance
 from baselines.spectral_kd import spatial_alignment, spectral_alignment
+from baselines.timm_logit import teacher_input, weights
+from baselines.tinymim import relation_distance, scores
 from baselines.vitkd import SHALLOW, MimicAndGenerate, ViTKDOptions
+from baselines.vkd import VkDOptions, patch_distance, pooled_distance
+from baselines.vkd_released import ParametrisedAlignment
 
 TOLERANCES = {torch.float32: 1e-5, torch.float64: 1e-10}
 """Largest relative error by precision: some hundred roundings, as sums are taken in another order."""
@@ -77,14 +91,15 @@ def _leaves(arrays: Mapping[str, Tensor]) -> dict[str, str]:
 
 
 def _parity(quantity: str, ours: Tensor, theirs: Tensor) -> Parity:
-    error = (ours.detach() - theirs).abs().max() / theirs.abs().max()
+    error = (ours.detach() - theirs).abs().max() / theirs.abs().max().clamp_min(torch.finfo(theirs.dtype).tiny)
     return Parity(quantity, float(error), TOLERANCES[theirs.dtype])
 
 
 def _gradients(loss: Tensor, arrays: Mapping[str, Tensor], *, form: str = "") -> list[Parity]:
     """Every gradient of the file against ours."""
     leaves = _leaves(arrays)
-    ours = torch.autograd.grad(loss, [arrays[leaf] for leaf in leaves.values()]) if leaves else ()
+    wanted = [arrays[leaf] for leaf in leaves.values()]
+    ours = torch.autograd.grad(loss, wanted, allow_unused=True, materialize_grads=True) if leaves else ()
     return [
         _parity(f"{form}gradient of {leaf}", gradient, arrays[name])
         for (name, leaf), gradient in zip(leaves.items(), ours, strict=True)
@@ -165,11 +180,328 @@ def _our_name(theirs: str) -> str:
     return name
 
 
+def _dist(arrays: Mapping[str, Tensor]) -> list[Parity]:
+    temperature = float(arrays["temperature"])
+    p, q = ((arrays[f"{who}_logits"] / temperature).softmax(-1) for who in ("student", "teacher"))
+    inter, intra = inter_class(p, q), intra_class(p, q)
+    loss = temperature**2 * (float(arrays["beta"]) * inter + float(arrays["gamma"]) * intra)
+    return [
+        _parity("loss", loss, arrays["loss"]),
+        _parity("inter loss", inter, arrays["loss_inter"]),
+        _parity("intra loss", intra, arrays["loss_intra"]),
+        *_gradients(loss, arrays),
+    ]
+
+
+def _lskd(arrays: Mapping[str, Tensor]) -> list[Parity]:
+    own, taught = (standardise(arrays[f"{who}_logits"]) for who in ("student", "teacher"))
+    if "alpha" in arrays:
+        return _decoupled(own, taught, arrays)
+    loss = soft_kd(own, taught, temperature=float(arrays["temperature"]))
+    loss = loss * float(arrays.get("weight", torch.tensor(1.0)))
+    kept = {"standardised_student": own, "standardised_teacher": taught}
+    return [
+        _parity("loss", loss, arrays["loss"]),
+        *[_parity(f"loss's {name}", x, arrays[name]) for name, x in kept.items() if name in arrays],
+        *_gradients(loss, arrays),
+    ]
+
+
+def _decoupled(own: Tensor, taught: Tensor, arrays: Mapping[str, Tensor]) -> list[Parity]:
+    target, other = decoupled(own, taught, arrays["labels"], temperature=float(arrays["temperature"]))
+    loss = float(arrays["alpha"]) * target + float(arrays["beta"]) * other
+    return [
+        _parity("loss", loss, arrays["loss"]),
+        _parity("target loss", target, arrays["loss_target"]),
+        _parity("non-target loss", other, arrays["loss_non_target"]),
+        *_gradients(loss, arrays),
+    ]
+
+
+def _dkd(arrays: Mapping[str, Tensor]) -> list[Parity]:
+    if "epoch" not in arrays:
+        return _decoupled(arrays["student_logits"], arrays["teacher_logits"], arrays)
+    length = 12 * float(arrays["warm_up_epochs"])  # any length of training: only shares of it count
+    options = DKDOptions(
+        label_smoothing=0.0,
+        temperature=float(arrays["temperature"]),
+        target_weight=float(arrays["alpha"]),
+        other_weight=float(arrays["beta"]),
+        warmup_share=float(arrays["warm_up_epochs"]) / length,
+    )
+    classes = arrays["student_logits"].shape[1]
+    network = Network(depth=0, maps={}, final=MapShape(1, 1, 1), classes=classes)
+    terms = DKD(network, network, options, torch.Generator())(
+        Outputs(arrays["student_logits"]),
+        Outputs(arrays["teacher_logits"]),
+        arrays["labels"],
+        generator=torch.Generator(),
+        progress=float(arrays["epoch"]) / length,
+    )
+    teacher = terms["target"] + terms["non_target"]
+    return [
+        _parity("loss", terms["ce"] + teacher, arrays["loss"]),
+        _parity("cross-entropy loss", terms["ce"], arrays["loss_ce"]),
+        _parity("warmed-up loss", teacher, arrays["loss_dkd"]),
+        *_gradients(terms["ce"] + teacher, arrays),
+    ]
+
+
+def _nkd(arrays: Mapping[str, Tensor]) -> list[Parity]:
+    own, taught, labels = arrays["student_logits"], arrays["teacher_logits"], hard_labels(arrays["labels"])
+    target = target_term(own, taught, labels)
+    other = other_term(own, taught, labels, temperature=float(arrays["temperature"]))
+    loss = target + float(arrays["gamma"]) * other
+    return [
+        _parity("loss", loss, arrays["loss"]),
+        _parity("target loss", target, arrays["loss_target"]),
+        *_gradients(loss, arrays),
+    ]
+
+
+def _ofa(arrays: Mapping[str, Tensor]) -> list[Parity]:
+    loss = adaptive_target(
+        arrays["student_logits"],
+        arrays["teacher_logits"],
+        hard_labels(arrays["labels"]),
+        exponent=float(arrays["eps"]),
+        temperature=float(arrays["temperature"]),
+    )
+    return [_parity("loss", loss, arrays["loss"]), *_gradients(loss, arrays)]
+
+
+def _timm_logit(arrays: Mapping[str, Tensor]) -> list[Parity]:
+    own, labels = arrays["student_logits"], arrays["labels"]
+    loss = soft_kd(own, arrays["teacher_logits"], temperature=float(arrays["temperature"]))
+    task = F.cross_entropy(own, labels)
+    pairs = zip(arrays["given_task_weight"].tolist(), arrays["given_distill_weight"].tolist(), strict=True)
+    given = [weights(*(None if math.isnan(w) else w for w in pair)) for pair in pairs]
+    totals = torch.stack([a * task + b * loss for a, b in given])
+    return [
+        _parity("loss", loss, arrays["loss"]),
+        _parity("task loss", task, arrays["task_loss"]),
+        _parity("total loss", totals, arrays["total"]),
+        *_gradients(loss, arrays),
+    ]
+
+
+def _timm_teacher_input(arrays: Mapping[str, Tensor]) -> list[Parity]:
+    own, taught = ((arrays[f"{who}_mean"], arrays[f"{who}_std"]) for who in ("student", "teacher"))
+    return [_parity("loss's input", teacher_input(arrays["image"], own, taught), arrays["teacher_image"])]
+
+
+def _timm_feature(arrays: Mapping[str, Tensor]) -> list[Parity]:
+    own = arrays["student"]
+    if "p_projection_weight" in arrays:
+        own = F.linear(own, arrays["p_projection_weight"], arrays["p_projection_bias"])
+    loss = F.mse_loss(own, arrays["teacher"])
+    return [_parity("loss", loss, arrays["loss"]), *_gradients(loss, arrays)]
+
+
+def _fd(arrays: Mapping[str, Tensor]) -> list[Parity]:
+    """The whole of it at the level of tokens [B, N, C]; the teacher's own norm comes before ours where it is given."""
+    weight, bias = arrays["p_decoder_0_weight"].squeeze(-1), arrays["p_decoder_0_bias"]
+    taught = arrays["teacher"]
+    if "p_norm_weight" in arrays:
+        taught = F.layer_norm(taught, taught.shape[-1:], arrays["p_norm_weight"], arrays["p_norm_bias"], eps=1e-6)
+    loss = smooth_distance(F.linear(arrays["student"], weight, bias), taught)
+    return [
+        _parity("loss", loss, arrays["loss"]),
+        _parity("loss's beta", torch.tensor(BETA, dtype=torch.float64), arrays["beta"]),
+        *_gradients(loss, arrays),
+    ]
+
+
+def _vkd(arrays: Mapping[str, Tensor]) -> list[Parity]:
+    """The feature term with W as it is, or as the released parametrisation makes it of what the optimiser holds."""
+    own, taught = arrays["student"].mean(1), arrays["teacher"].mean((2, 3))
+    found: list[Parity] = []
+    weight = arrays.get("p_weight")
+    if weight is None:
+        weight = _parametrised(arrays)
+        found.append(_parity("loss's weight", weight, arrays["weight"]))
+    feature = pooled_distance(F.linear(own, weight), taught)
+    if "class_logits" not in arrays:
+        return [_parity("loss", feature, arrays["loss"]), *found, *_gradients(feature, arrays)]
+    ce = F.cross_entropy(arrays["class_logits"], arrays["labels"])
+    kl = soft_kd(arrays["distillation_logits"], arrays["teacher_logits"])
+    loss = ce + float(arrays["gamma"]) * kl + float(arrays["alpha"]) * feature
+    return [
+        _parity("loss", loss, arrays["loss"]),
+        _parity("cross-entropy loss", ce, arrays["loss_ce"]),
+        _parity("divergence loss", kl, arrays["loss_kl"]),
+        _parity("feature loss", feature, arrays["loss_feature"]),
+        *_gradients(loss, arrays),
+    ]
+
+
+def _parametrised(arrays: Mapping[str, Tensor]) -> Tensor:
+    """The projection that torch's parametrisation makes of the file's parameter."""
+    original, base = arrays["p_original"], arrays["p_base"]
+    part = ParametrisedAlignment(VkDOptions())
+    made: Any = part.projection(original.shape[1], original.shape[0], torch.Generator()).double().parametrizations
+    with torch.no_grad():
+        made.weight[0].base.copy_(base)
+    weight: Tensor = made.weight[0](original)
+    return weight
+
+
+def _vkd_detection(arrays: Mapping[str, Tensor]) -> list[Parity]:
+    own, taught = (arrays[who].movedim(1, -1).flatten(0, 2) for who in ("student", "teacher"))
+    own = F.linear(own, arrays["p_weight"]) * arrays["p_scale"] + arrays["p_bias"]
+    loss = patch_distance(own, taught)
+    return [_parity("loss", loss, arrays["loss"]), *_gradients(loss, arrays)]
+
+
+def _scalekd_features(arrays: Mapping[str, Tensor]) -> list[Parity]:
+    own = arrays["student"].mT.reshape(arrays["teacher"].shape)
+    return _scalekd_losses(own, own, arrays)
+
+
+def _scalekd_losses(spatial_map: Tensor, frequency_map: Tensor, arrays: Mapping[str, Tensor]) -> list[Parity]:
+    alpha = arrays["alpha"].tolist()
+    spatial = alpha[0] * spatial_distance(spatial_map, arrays["teacher"])
+    frequency = alpha[1] * frequency_distance(frequency_map, arrays["teacher"])
+    return [
+        _parity("loss", spatial + frequency, arrays["loss"]),
+        _parity("spatial loss", spatial, arrays["loss_spatial"]),
+        _parity("frequency loss", frequency, arrays["loss_frequency"]),
+        *_gradients(spatial + frequency, arrays),
+    ]
+
+
+PROJECTOR_NAMES = {
+    "pos_embed": "position",
+    "proj_pos_0_weight": "conv_query.weight",
+    "proj_pos_0_bias": "conv_query.bias",
+    "proj_student_0_weight": "conv.weight",
+    "proj_student_1_weight": "norm_student.weight",
+    "proj_student_1_bias": "norm_student.bias",
+    "pos_attention_q_weight": "q.weight",
+    "pos_attention_q_bias": "q.bias",
+    "pos_attention_k_weight": "k.weight",
+    "pos_attention_v_weight": "v.weight",
+    "pos_attention_v_bias": "v.bias",
+    "pos_attention_proj_weight": "out.weight",
+    "pos_attention_proj_bias": "out.bias",
+    "ffn_layers_0_0_weight": "widen.weight",
+    "ffn_layers_0_0_bias": "widen.bias",
+    "ffn_layers_1_weight": "narrow.weight",
+    "ffn_layers_1_bias": "narrow.bias",
+    "norm_weight": "norm.weight",
+    "norm_bias": "norm.bias",
+    "query_weight": "query",
+}
+"""ScaleKD's parameters by the authors' names → ours."""
+
+
+def _scalekd(arrays: Mapping[str, Tensor]) -> list[Parity]:
+    """Both projectors with the file's parameters and, where it gives them, its queries."""
+    own, wanted = (MapShape(*arrays[who].shape[1:]) for who in ("student", "teacher"))
+
+    def projected(number: int, queries: str) -> Tensor:
+        module = AttentionProjector(
+            own,
+            wanted,
+            heads=int(arrays["heads"]),
+            softmax_scale=float(arrays["softmax_scale"][number]),
+            generator=torch.Generator(),
+        )
+        theirs = {ours: arrays.get(f"p_projector_{number}_{name}") for name, ours in PROJECTOR_NAMES.items()}
+        given = {ours: x for ours, x in theirs.items() if x is not None}
+        arguments = (arrays["student"], arrays.get(queries))
+        found: Tensor = torch.func.functional_call(module.double(), given, arguments)
+        return found
+
+    return _scalekd_losses(projected(0, "query_spatial"), projected(1, "query_frequency"), arrays)
+
+
+def _tinymim_scores(arrays: Mapping[str, Tensor]) -> list[Parity]:
+    loss = relation_distance(arrays["student"], arrays["teacher"])
+    return [_parity("loss", loss, arrays["loss"]), *_gradients(loss, arrays)]
+
+
+def _tinymim(arrays: Mapping[str, Tensor]) -> list[Parity]:
+    heads = int(arrays["heads"])
+
+    def relations(who: str) -> tuple[Tensor, Tensor]:
+        def of(name: str) -> Tensor:
+            return arrays[f"p_{who}_{name}"]
+
+        tokens = F.layer_norm(arrays[who], arrays[who].shape[-1:], of("norm_weight"), of("norm_bias"), eps=1e-6)
+        qkv = F.linear(tokens, of("qkv_weight"), of("qkv_bias"))
+        q, k, v = qkv.reshape(*qkv.shape[:2], 3, heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
+        return scores(q, k), scores(v, v)
+
+    (own_qk, own_vv), (taught_qk, taught_vv) = relations("student"), relations("teacher")
+    qk, vv = relation_distance(own_qk, taught_qk), relation_distance(own_vv, taught_vv)
+    return [
+        _parity("loss", qk + vv, arrays["loss"]),
+        _parity("query-key loss", qk, arrays["loss_qk"]),
+        _parity("value-value loss", vv, arrays["loss_vv"]),
+        *_gradients(qk + vv, arrays),
+    ]
+
+
+def _attention_map(arrays: Mapping[str, Tensor]) -> list[Parity]:
+    loss = attention_transfer(arrays["student"], arrays["teacher"])
+    return [_parity("loss", loss, arrays["loss"]), *_gradients(loss, arrays)]
+
+
+def _by_layer(distance: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Mapping[str, Tensor]], list[Parity]]:
+    """The check of a distance summed over the first layers of stacked ones, [L, B, heads, …]."""
+
+    def compare(arrays: Mapping[str, Tensor]) -> list[Parity]:
+        layers = len(arrays["student"]) + int(arrays["end_layer"])
+        pairs = zip(arrays["student"][:layers], arrays["teacher"][:layers], strict=True)
+        loss = torch.stack([distance(own, taught) for own, taught in pairs]).sum()
+        return [_parity("loss", loss, arrays["loss"]), *_gradients(loss, arrays)]
+
+    return compare
+
+
+def _class_attention(arrays: Mapping[str, Tensor]) -> list[Parity]:
+    own, taught = arrays["student_attention"], arrays["teacher_attention"]
+    if "temperature" in arrays:
+        temperature = float(arrays["temperature"])
+        own, taught = (aggregate(x.log(), temperature=temperature) for x in (own, taught))
+    else:
+        grids = [(math.isqrt(x.shape[-1] - 1),) * 2 for x in (taught, own)]
+        taught = interpolate(taught, *grids)
+    attention = float(arrays["attention_weight"]) * row_divergence(own, taught)
+    feature = float(arrays["class_weight"]) * F.mse_loss(arrays["student_class"], arrays["teacher_class"])
+    return [
+        _parity("loss", attention + feature, arrays["loss"]),
+        _parity("attention loss", attention, arrays["loss_attention"]),
+        _parity("class feature loss", feature, arrays["loss_class"]),
+        *_gradients(attention + feature, arrays),
+    ]
+
+
 CHECKS: Mapping[str, Callable[[Mapping[str, Tensor]], list[Parity]]] = {
+    "attention_matrices": _by_layer(row_distance),
+    "attention_queries": _by_layer(F.mse_loss),
+    "attention_transfer_map": _attention_map,
+    "class_attention_": _class_attention,
+    "dist_": _dist,
+    "dkd_": _dkd,
+    "fd_": _fd,
+    "lskd_": _lskd,
     "manifold_": _manifold,
+    "nkd_": _nkd,
+    "ofa_": _ofa,
     "projector_as_released": _projector,
+    "scalekd_features_": _scalekd_features,
+    "scalekd_": _scalekd,
     "soft_kd_": _soft_kd,
     "spectral_alignment_": _spectral,
+    "timm_feature_": _timm_feature,
+    "timm_logit_": _timm_logit,
+    "timm_teacher_input": _timm_teacher_input,
+    "tinymim_given_scores": _tinymim_scores,
+    "tinymim_": _tinymim,
     "vitkd_": _vitkd,
+    "vkd_detection_": _vkd_detection,
+    "vkd_": _vkd,
 }
-"""How a file is compared, by how its name begins."""
+"""How a file is compared, by how its name begins; the first that fits."""

@@ -102,7 +102,14 @@ class ManifoldKD(FeatureMethod):
 
     name = "manifold_kd"
     title = "Manifold KD"
+    paper = "Hao et al., arXiv 2107.01378"
+    year = 2022
+    aligns = "Gram matrices of tokens within and across images"
     source = "arXiv 2107.01378; github Hao840/manifold-distillation, losses.py and README"
+    licence = "not known"
+    differs = (
+        "the weight of the labels is 0 in the printed command; random tokens come from the global generator as released"
+    )
     published: ClassVar[Mapping[str, Any]] = {
         "alpha": 1.0,
         "temperature": 1.0,

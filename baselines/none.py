@@ -14,7 +14,12 @@ class NoTeacher(Method):
 
     name = "none"
     title = "no teacher"
+    paper = "Touvron et al., arXiv 2012.12877"
+    year = 2021
+    aligns = "nothing: labels alone"
     source = "DeiT, arXiv 2012.12877; label smoothing .1, no Mixup, as in github thy960112/SpectralKD main.py"
+    licence = "Apache-2.0"
+    differs = "DeiT trains with Mixup and CutMix; here, as in SpectralKD's code, with neither"
     published: ClassVar[Mapping[str, Any]] = {"label_smoothing": 0.1}
     needs_teacher = False
 

@@ -18,7 +18,12 @@ class ProjectorKD(FeatureMethod):
 
     name = "projector_kd"
     title = "ProjectorKD, as described"
+    paper = "Distillation Dynamics, arXiv 2511.06848"
+    year = 2025
+    aligns = "chosen layers, projected"
     source = "arXiv 2511.06848, ProjectorKD baseline (text); the released code differs"
+    licence = "not stated in the repository"
+    differs = "this is the text; the released code never trains the projector (`projector_kd_released`)"
     published: ClassVar[Mapping[str, Any]] = {
         "alpha": 0.9,
         "temperature": 1.0,

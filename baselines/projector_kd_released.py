@@ -36,7 +36,12 @@ class ProjectorKDReleased(FeatureMethod):
 
     name = "projector_kd_released"
     title = "ProjectorKD, as released"
+    paper = "Distillation Dynamics, arXiv 2511.06848"
+    year = 2025
+    aligns = "chosen layers, randomly projected, channels normalised"
     source = "arXiv 2511.06848; github thy960112/Distillation-Dynamics, ProjectorKD/losses.py and main.py"
+    licence = "not stated in the repository"
+    differs = "the projector is made after the optimiser and keeps its initial values in every printed run"
     published: ClassVar[Mapping[str, Any]] = {
         "alpha": 0.9,
         "temperature": 1.0,

@@ -15,9 +15,16 @@ class SoftKD(Method):
 
     name = "soft_kd"
     title = "SoftKD"
+    paper = "Hinton et al., arXiv 1503.02531"
+    year = 2015
+    aligns = "logits"
     source = (
         "Hinton et al., arXiv 1503.02531; alpha .9, T 1 and batchmean as in arXiv 2511.06848, "
         "github thy960112/Distillation-Dynamics SoftKD/losses.py"
+    )
+    licence = "none given"
+    differs = (
+        "DeiT's code divides by the number of classes as well, a soft term K times smaller; here by the batch alone"
     )
     published: ClassVar[Mapping[str, Any]] = {"alpha": 0.9, "temperature": 1.0, "label_smoothing": 0.1}
     options_type = LogitOptions

@@ -81,7 +81,12 @@ class SpectralKD(FeatureMethod):
 
     name = "spectral_kd"
     title = "SpectralKD"
+    paper = "SpectralKD, arXiv 2412.19055"
+    year = 2024
+    aligns = "chosen layers, pooled channels, in the frequency domain"
     source = "arXiv 2412.19055; github thy960112/SpectralKD, losses.py and README (DeiT-Tiny)"
+    licence = "MIT"
+    differs = "the loss on spectra equals, by Parseval, an MSE with two columns of frequencies weighted double"
     published: ClassVar[Mapping[str, Any]] = {
         "alpha": 0.9,
         "temperature": 1.0,

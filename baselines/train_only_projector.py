@@ -27,7 +27,12 @@ class TrainOnlyProjector(FeatureMethod):
 
     name = "train_only_projector"
     title = "train-only projector"
+    paper = "control for Lift, arXiv 2511.15572"
+    year = 2025
+    aligns = "last layer, projected and normed"
     source = "control for Lift, arXiv 2511.15572; its module as in the authors' training/lift"
+    licence = "Apache-2.0"
+    differs = "not in the paper: Lift's module, thrown away after training"
     options_type = PairedOptions
     options: PairedOptions
 

@@ -134,7 +134,12 @@ class ViTKD(FeatureMethod):
 
     name = "vitkd"
     title = "ViTKD"
+    paper = "Yang et al., arXiv 2209.02432"
+    year = 2022
+    aligns = "first two layers, and the last generated from a masked one"
     source = "arXiv 2209.02432; github yzd-v/cls_KD, mmcls/models/dis_losses/vitkd.py"
+    licence = "Apache-2.0"
+    differs = "sums over tokens and channels; its configurations add NKD unless it is switched off"
     published: ClassVar[Mapping[str, Any]] = {
         "mimic_weight": 3e-5,
         "generation_weight": 3e-6,

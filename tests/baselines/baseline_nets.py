@@ -2,7 +2,7 @@
 
 import torch
 
-from baselines.protocol import MapShape, Network, Outputs, Taps
+from baselines.protocol import AttentionShape, MapShape, Network, Outputs, Reading, Taps
 
 CLASSES = 7
 IMAGES = 4
@@ -12,36 +12,63 @@ def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def network(*, depth, channels, height=4, width=4, classes=CLASSES):
+def network(*, depth, channels, height=4, width=4, classes=CLASSES, heads=3, prefix=1):
+    """Blocks of equal shape, with a class token in each or (prefix 0, as in CaiT) in two layers above them."""
     shape = MapShape(channels, height, width)
-    return Network(depth=depth, maps=dict.fromkeys(range(depth), shape), final=shape, classes=classes)
+    attention = AttentionShape(heads=heads, width=channels // heads, tokens=prefix + height * width, prefix=prefix)
+    return Network(
+        depth=depth,
+        maps=dict.fromkeys(range(depth), shape),
+        final=shape,
+        classes=classes,
+        pooled=channels,
+        attention=dict.fromkeys(range(depth), attention),
+        class_heads=dict.fromkeys(range(depth if prefix else 2), heads),
+    )
 
 
 STUDENT = network(depth=8, channels=12)
-TEACHER = network(depth=10, channels=24)
+TEACHER = network(depth=10, channels=24, heads=4, prefix=0)
 
 
-def outputs(net, layers, *, final, generator, images=IMAGES, dtype=torch.float32):
-    """Leaves that want gradients: exactly the maps that were tapped, and the logits."""
+def attention_size(net, tap):
+    """What a network returns of attention, without the batch."""
+    kind, layer = tap
+    if kind == "class_scores":
+        return net.class_heads[layer], 1 + net.final.height * net.final.width
+    shape = net.attention[layer]
+    last = shape.tokens if kind == "scores" else shape.width
+    return shape.windows * shape.heads, shape.tokens, last
 
-    def leaf(*shape):
-        return torch.randn(*shape, generator=generator).to(dtype).requires_grad_()
+
+def outputs(net, reading: Reading, *, generator, images=IMAGES, dtype=torch.float32, gap=1.0):
+    """Leaves that want gradients: exactly what was tapped, and the logits.
+
+    `gap` is the scale of logits and scores.
+    """
+
+    def leaf(*shape, scale=1.0):
+        return (scale * torch.randn(images, *shape, generator=generator)).to(dtype).requires_grad_()
 
     def as_leaf(shape):
-        return leaf(images, shape.channels, shape.height, shape.width)
+        return leaf(shape.channels, shape.height, shape.width)
 
     return Outputs(
-        logits=leaf(images, net.classes),
-        maps={layer: as_leaf(net.maps[layer]) for layer in layers},
-        final=as_leaf(net.final) if final else None,
+        logits=leaf(net.classes, scale=gap),
+        maps={layer: as_leaf(net.maps[layer]) for layer in reading.layers},
+        final=as_leaf(net.final) if reading.final else None,
+        pooled=leaf(net.pooled) if reading.pooled else None,
+        attention={
+            tap: leaf(*attention_size(net, tap), scale=gap if "scores" in tap[0] else 1.0) for tap in reading.attention
+        },
     )
 
 
 def both(taps: Taps, *, student=STUDENT, teacher=TEACHER, seed=1, **changes):
     """Student's and teacher's outputs, and labels."""
     generator = seeded(seed)
-    own = outputs(student, taps.student, final=taps.student_final, generator=generator, **changes)
-    taught = outputs(teacher, taps.teacher, final=taps.teacher_final, generator=generator, **changes)
+    own = outputs(student, taps.of_student, generator=generator, **changes)
+    taught = outputs(teacher, taps.of_teacher, generator=generator, **changes)
     labels = torch.randint(student.classes, (len(own.logits),), generator=generator)
     return own, taught, labels
 
@@ -49,16 +76,14 @@ def both(taps: Taps, *, student=STUDENT, teacher=TEACHER, seed=1, **changes):
 def leaves(result: Outputs):
     """Name → tensor of everything in the outputs."""
     named = {"logits": result.logits} | {f"map {layer}": x for layer, x in result.maps.items()}
-    return named if result.final is None else named | {"final": result.final}
+    named |= {f"{kind} {layer}": x for (kind, layer), x in result.attention.items()}
+    named |= {"final": result.final, "pooled": result.pooled}
+    return {name: x for name, x in named.items() if x is not None}
 
 
 def rearranged(result: Outputs, order):
     """The same images in another order, or more than once."""
-    return Outputs(
-        logits=result.logits[order],
-        maps={layer: x[order] for layer, x in result.maps.items()},
-        final=None if result.final is None else result.final[order],
-    )
+    return result.each(lambda x: x[order])
 
 
 def images(count=2, *, channels=1, side=8, seed=1):

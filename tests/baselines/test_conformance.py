@@ -7,6 +7,7 @@ import torch
 from baseline_nets import CLASSES, IMAGES, STUDENT, TEACHER, both, leaves, network, rearranged, seeded
 
 from baselines import METHODS, build, total
+from suite.train.optim import optimiser
 
 START, END = 0.0, 0.99
 """Progress at which methods with stages are looked at; the others ignore it."""
@@ -54,7 +55,12 @@ def test_says_what_it_is_and_where_it_comes_from(name):
     method = METHODS[name]
     assert method.name == name
     assert method.title
-    assert method.source
+    assert method.paper
+    assert 2014 < method.year < 2027
+    for words in (method.source, method.aligns, method.licence, method.differs):
+        assert words
+        assert not words.endswith(".")
+        assert "|" not in words, "it becomes a cell of a table"
     method.options_type(**method.published)
 
 
@@ -176,6 +182,65 @@ def test_half_precision_outputs_give_float32_terms_even_under_autocast(name, pro
     torch.testing.assert_close(terms, reference, rtol=0, atol=0)
     total(terms).backward()
     assert all(x.grad.isfinite().all() for x in leaves(own).values() if x.grad is not None)
+
+
+@every_method
+@every_moment
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("right", [True, False])
+def test_logits_and_scores_200_apart_leave_every_number_finite(name, progress, dtype, right):
+    """A softmax saturates at a gap of 104 in float32: its logarithm would be infinite, and 0 times it NaN."""
+    method = made(name)
+    own, taught, _ = both(method.taps, dtype=dtype, gap=200.0)
+    chosen = own.logits.argmax(-1) if right else own.logits.argmin(-1)
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype != torch.float32):
+        terms = run(method, own, taught, chosen, progress=progress)
+    assert all(term.isfinite() for term in terms.values()), terms
+    total(terms).backward()
+    received = {what: x.grad for what, x in leaves(own).items()} | {n: p.grad for n, p in method.named_parameters()}
+    assert all(gradient.isfinite().all() for gradient in received.values() if gradient is not None)
+
+
+@every_method
+def test_a_student_that_is_the_teacher_gets_finite_gradients(name):
+    """Where distances vanish, norms and roots must not divide by zero; in float32."""
+    method = made(name, student=TEACHER)
+    own, taught, labels = both(method.taps, student=TEACHER)
+    same = replace(
+        taught,
+        logits=own.logits,
+        maps={**taught.maps, **own.maps},
+        final=taught.final if own.final is None else own.final,
+        pooled=taught.pooled if own.pooled is None else own.pooled,
+        attention={**taught.attention, **own.attention},
+    )
+    terms = run(method, own, same, labels)
+    total(terms).backward()
+    assert all(x.grad.isfinite().all() for x in leaves(own).values() if x.grad is not None)
+
+
+@every_method
+def test_what_learns_is_in_one_group_of_the_optimiser_and_matrices_alone_decay(name):
+    method = made(name)
+    recipe = {"lr": 1e-3, "weight_decay": 0.05}
+    adam = optimiser(torch.nn.ModuleDict({"student": torch.nn.Linear(2, 2), "method": method}), recipe)
+    groups = {id(p): group["weight_decay"] for group in adam.param_groups for p in group["params"]}
+    listed = [id(p) for group in adam.param_groups for p in group["params"]]
+    assert len(listed) == len(set(listed))
+    for label, parameter in method.named_parameters():
+        if parameter.requires_grad:
+            assert groups[id(parameter)] == (0.0 if parameter.ndim <= 1 else 0.05), label
+        else:
+            assert id(parameter) not in groups, label
+
+
+@every_method
+def test_after_a_step_the_method_still_works_and_is_the_same_when_nothing_moved(name):
+    method = made(name)
+    batch = both(method.taps)
+    before = run(method, *batch)
+    method.after_step()
+    torch.testing.assert_close(run(method, *batch), before, rtol=ROUNDING, atol=ROUNDING)
 
 
 @every_method
