@@ -72,14 +72,14 @@ def check(stem: str, arrays: Mapping[str, Any]) -> list[Parity]:
     Raises:
         ValueError: No method goes by that name, or the file lacks an array.
     """
-    compare = next((CHECKS[prefix] for prefix in CHECKS if stem.startswith(prefix)), None)
-    if compare is None:
+    prefixes = [prefix for prefix in CHECKS if stem.startswith(prefix)]
+    if not prefixes:
         raise ValueError(f"no method has goldens named {stem!r}: known are {', '.join(CHECKS)}")
     tensors = {name: torch.tensor(array) for name, array in arrays.items()}
     try:
         for leaf in _leaves(tensors).values():
             tensors[leaf].requires_grad_()
-        return compare(tensors)
+        return CHECKS[max(prefixes, key=len)](tensors)
     except KeyError as missing:
         raise ValueError(f"{stem} holds no array {missing}: copy the file anew") from missing
 
@@ -504,4 +504,4 @@ CHECKS: Mapping[str, Callable[[Mapping[str, Tensor]], list[Parity]]] = {
     "vkd_detection_": _vkd_detection,
     "vkd_": _vkd,
 }
-"""How a file is compared, by how its name begins; the first that fits."""
+"""How a file is compared, by how its name begins; of several that fit, the longest."""

@@ -480,8 +480,8 @@ def _gc(options: argparse.Namespace) -> int:
 def _goldens(options: argparse.Namespace) -> int:
     from suite.show.goldens import check_folder, print_checks  # noqa: PLC0415
 
-    checks = check_folder(Path(options.folder))
-    print_checks(checks, _console())
+    checks, unknown = check_folder(Path(options.folder))
+    print_checks(checks, unknown, _console())
     return OK if all(check.ok for check in checks) else NOT_OK
 
 
