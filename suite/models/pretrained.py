@@ -12,10 +12,11 @@ import torch
 from huggingface_hub import constants, try_to_load_from_cache
 from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
 from huggingface_hub.utils import get_session  # type: ignore[attr-defined]
-from timm.models import get_pretrained_cfg, load_state_dict
+from timm.models import get_pretrained_cfg
 
 from suite.errors import SuiteError, Unobtainable, one_line
 from suite.models.build import build, choose_attention
+from suite.models.weights import refuse_other_networks, resampled, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +34,8 @@ class Loaded:
 
     Attributes:
         model: in evaluation mode.
-        origin: ``timm/NAME@COMMIT`` of the hub, the file's name, or ``as initialised``.
+        origin: ``timm/NAME@COMMIT`` of the hub, the file's name, or ``as initialised``; and what of a file's weights
+            was resampled to fit another image size.
         digest: of all weights and buffers as loaded, 16 hexadecimal digits.
     """
 
@@ -64,7 +66,7 @@ def load_network(spec: Mapping[str, Any], *, seed: int, file: Path | None = None
     if file is None and not spec.get("pretrained"):
         model, origin = _initialised(spec, seed), "as initialised"
     elif file is not None:
-        model, origin = _create(spec, {"state_dict": _state(file)} | _shape(spec), f"weights in {file}"), file.name
+        model, origin = _of_file(spec, file)
     else:
         model = _fetched(spec, role or str(spec["timm"]))
         origin = _origin(model)
@@ -116,14 +118,13 @@ def _shape(spec: Mapping[str, Any]) -> dict[str, Any]:
     return shape
 
 
-def _state(file: Path) -> dict[str, Any]:
-    try:
-        state: dict[str, Any] = load_state_dict(str(file), use_ema=False, weights_only=True)  # runs no code of the file
-    except Exception as fault:
-        raise SuiteError(f"weights in {file} cannot be read: {one_line(fault)}") from fault
-    if not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise SuiteError(f"{file} holds no state dict: give a .safetensors or .pth file of a network's weights")
-    return state
+def _of_file(spec: Mapping[str, Any], file: Path) -> tuple[nn.Module, str]:
+    """A network with a file's weights, and where they come from."""
+    state = state_of(file)
+    refuse_other_networks(state, str(spec["timm"]), file)
+    model = _create(spec, {"state_dict": dict(state)} | _shape(spec), f"weights in {file}")
+    changed = resampled(state, model)
+    return model, f"{file.name} ({changed})" if changed else file.name
 
 
 def _fetched(spec: Mapping[str, Any], role: str) -> nn.Module:
