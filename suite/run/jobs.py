@@ -7,29 +7,29 @@ sees the same.
 
 from __future__ import annotations
 
-import getpass
 import json
 import socket
 import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
 from suite.evidence.disk import writing
 from suite.evidence.seal import write_json
-from suite.run import scheduler
+from suite.run import joblog, scheduler
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
     from suite.evidence.store import Store
     from suite.run.plan import Plan
 
 FOLDER = "jobs"
 SUBMITTED, RUNNING, LOST = "submitted", "running", "lost"
+UNLISTED_FOR = 60.0  # seconds after which a job that SLURM does not list, and that left nothing behind, is lost
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,11 @@ class Entry:
         job: the scheduler's number.
         cluster: ``slurm``, or ``local`` for submitit's processes on the machine that submitted it.
         before: which folder lay at the cell's place when it was submitted: another one is the job's doing.
-        log: the file that holds what the job said.
+        log: the file that holds what the job said, and what SLURM said of it.
         user: whose job it is.
         host: the machine that submitted it.
         submitted: when, in local time.
+        home: the cluster's own name; empty if it is not known.
     """
 
     key: str
@@ -55,12 +56,19 @@ class Entry:
     user: str
     host: str
     submitted: str
+    home: str = ""
+
+    @property
+    def ticket(self) -> scheduler.Ticket:
+        """What the scheduler is asked with."""
+        return scheduler.Ticket(self.job, self.cluster, self.user, self.host, self.home)
 
 
 def entry(key: str, job: str, cluster: str, *, before: int | None, log: str) -> Entry:
     """An entry made now, here."""
     now = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-    return Entry(key, job, cluster, before, log, getpass.getuser(), socket.gethostname(), now)
+    home = scheduler.cluster_name() if cluster == scheduler.SLURM else ""
+    return Entry(key, job, cluster, before, log, scheduler.user(), socket.gethostname(), now, home)
 
 
 @dataclass(frozen=True)
@@ -70,14 +78,16 @@ class Look:
     Attributes:
         word: ``submitted``, ``running``, or ``lost``: its job ended without a result.
         job: the job's number; empty where a process without a job computes it.
-        detail: what the scheduler adds, or why it cannot be asked.
+        detail: what the scheduler adds, or why it cannot be asked; of a lost job also what its log ends with.
         log: the job's log file.
+        reason: SLURM's reason why the job waits; empty if it has none.
     """
 
     word: str
     job: str = ""
     detail: str = ""
     log: str = ""
+    reason: str = ""
 
     @property
     def active(self) -> bool:
@@ -93,6 +103,7 @@ class Look:
 _WORDS = {
     scheduler.QUEUED: SUBMITTED,
     scheduler.UNKNOWN: SUBMITTED,  # its detail says that nobody could be asked
+    scheduler.UNLISTED: SUBMITTED,  # its detail says so; it is no end as long as nothing else speaks for one
     scheduler.RUNNING: RUNNING,
     scheduler.ENDED: LOST,
 }
@@ -101,9 +112,11 @@ _WORDS = {
 class Ledger:
     """The jobs of one store."""
 
-    def __init__(self, store: Store) -> None:
-        """Nothing is written before a job is submitted."""
+    def __init__(self, store: Store, *, patience: float = UNLISTED_FOR) -> None:
+        """Nothing is written before a job is submitted; ``patience`` (seconds) is for jobs that are not listed."""
         self._store = store
+        self._patience = patience
+        self._unlisted: dict[str, float] = {}  # since when, by job
         self.folder = store.root / FOLDER
 
     @property
@@ -143,15 +156,33 @@ class Ledger:
         """
         keys = list(keys)
         found = {key: one for key in keys if (one := self.read(key)) is not None and not self.ended(one)}
-        answers = scheduler.ask(found.values())
+        answers = scheduler.ask({one.ticket for one in found.values()})
         looks: dict[str, Look] = {}
         for key in keys:
             if self._store.in_hand(key):
                 looks[key] = Look(RUNNING, found[key].job if key in found else "")
             elif key in found and not self.ended(found[key]):
-                answer = answers[found[key].job]
-                looks[key] = Look(_WORDS[answer.word], found[key].job, answer.detail, found[key].log)
+                looks[key] = self._look(found[key], answers[found[key].job])
         return looks
+
+    def _look(self, one: Entry, answer: scheduler.Answer) -> Look:
+        """What an answer means: a job that is not listed is judged by what lies on disk, and by time."""
+        if answer.word != scheduler.UNLISTED:
+            self._unlisted.pop(one.job, None)
+        elif self._left_its_end(one) or self._long_unlisted(one):
+            answer = replace(answer, word=scheduler.ENDED)
+        detail = answer.detail
+        if answer.word == scheduler.ENDED:
+            detail = ": ".join(filter(None, (detail, joblog.last_words(Path(one.log)))))
+        return Look(_WORDS[answer.word], one.job, detail, one.log, answer.reason)
+
+    def _left_its_end(self, one: Entry) -> bool:
+        """Whether the disk says that the job is over: its result is there, or its log ends with its end."""
+        return (self.logs / f"{one.job}_0_result.pkl").exists() or joblog.says_the_end(Path(one.log))
+
+    def _long_unlisted(self, one: Entry) -> bool:
+        since = self._unlisted.setdefault(one.job, time.monotonic())
+        return time.monotonic() - since >= self._patience
 
 
 def without_submitted(plan: Plan, ledger: Ledger) -> tuple[Plan, dict[str, Look]]:

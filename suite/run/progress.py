@@ -110,7 +110,8 @@ class Progress:
     def _line(self) -> str:
         elapsed = time.monotonic() - self._started
         total, done = sum(self._weights.values()), self._done_weight()
-        left = f", about {duration(elapsed * (total - done) / done)} left" if 0 < done < total else ""
+        paced = self._workers is not None and 0 < done < total  # a queue has no pace
+        left = f", about {duration(elapsed * (total - done) / done)} left" if paced else ""
         bad = sum(outcome in _BAD for outcome in list(self._outcomes.values()))
         failed = f", {bad} failed" if bad else ""
         shown, others = _first(self._now(), _NAMED)

@@ -32,10 +32,14 @@ class Job:
 
 def jobs_of(plan: Plan) -> list[Job]:
     """The cells to run, in the plan's order; cells of one study and group make one job."""
+    return _grouped(step.cell for step in plan.to_run)
+
+
+def _grouped(cells: Iterable[Cell]) -> list[Job]:
     groups: dict[tuple[str, str], list[Cell]] = {}
-    for step in plan.to_run:
-        groups.setdefault((step.cell.study, step.cell.group or step.cell.key), []).append(step.cell)
-    return [Job(tuple(cells)) for cells in groups.values()]
+    for cell in cells:
+        groups.setdefault((cell.study, cell.group or cell.key), []).append(cell)
+    return [Job(tuple(together)) for together in groups.values()]
 
 
 class Queue:
@@ -63,6 +67,10 @@ class Queue:
         taken = {cell.key for cell in cells}
         left = (Job(tuple(cell for cell in job.cells if cell.key not in taken)) for job in self.waiting)
         self.waiting = [job for job in left if job.cells]
+
+    def put_back(self, cells: Iterable[Cell]) -> None:
+        """These cells were taken, and are in nobody's hands any more: they wait again."""
+        self.waiting += _grouped(cells)
 
     def pending(self, job: Job) -> set[str]:
         """Keys of the job's needs that have not ended."""

@@ -19,7 +19,16 @@ DEVICE = "device"
 _SLURM = "slurm"
 _SPARE = 2  # a job is given twice the time it is expected to take
 _DAY = 24 * 60  # minutes: what a job is given if nobody said how long it takes; it resumes when they are over
+# Minutes. Programs and libraries start before anything is computed, a job is told to end before its time is over, and
+# of one that had less than ten minutes submitit cannot tell a preemption from a time-out.
+_SHORTEST = 30
+_SIGNAL, _SIGNAL_DELAY = "slurm_signal_delay_s", 90  # seconds before its end at which a job is told of it
+_STARTS = 30  # seconds: SLURM looks at time limits that often
 _CPUS_BESIDE_A_GPU = 8  # cores that read and augment images for one GPU
+# GB. A process with its libraries and the images it holds; a reader with two batches of 256 images of 224 x 224 in
+# floats, 154 MB each, beside what Python shares; pinned copies, checkpoints and networks on their way to a GPU.
+_A_PROCESS, _A_READER, _BESIDE_A_GPU = 4, 1, 20
+_MEMORY = ("mem_gb", "slurm_mem", "slurm_mem_per_cpu", "slurm_mem_per_gpu")  # who says one of these says all
 
 
 @dataclass(frozen=True)
@@ -51,13 +60,33 @@ class Resources:
             device: ``cpu`` or ``cuda``; with the latter every process is given a GPU.
             threads: torch's threads a process.
         """
-        minutes = _DAY if self.hours is None else max(1, math.ceil(60 * _SPARE * self.hours * weight))
+        minutes = _DAY if self.hours is None else max(_SHORTEST, math.ceil(60 * _SPARE * self.hours * weight))
         derived: dict[str, Any] = {"nodes": self.nodes, "tasks_per_node": 1, "timeout_min": minutes}
         if device == "cuda":
             derived |= {"gpus_per_node": self.processes, "cpus_per_task": self.processes * _CPUS_BESIDE_A_GPU}
         else:
             derived["cpus_per_task"] = self.processes * threads
-        return derived | dict(self.parameters)
+        if not any(name in self.parameters for name in _MEMORY):
+            derived["mem_gb"] = self.memory(device)
+        asked = derived | dict(self.parameters)
+        _require_time(asked)
+        return asked
+
+    def memory(self, device: str) -> int:
+        """GB of main memory that a node should give, estimated: loaders, images, networks on their way to a GPU."""
+        beside = _CPUS_BESIDE_A_GPU * _A_READER + _BESIDE_A_GPU if device == "cuda" else 0
+        return self.processes * (_A_PROCESS + beside)
+
+
+def _require_time(asked: Mapping[str, Any]) -> None:
+    """Check that a job has time to compute anything before it is told to end."""
+    minutes, delay = asked["timeout_min"], asked.get(_SIGNAL, _SIGNAL_DELAY)
+    known = isinstance(minutes, int | float) and isinstance(delay, int | float)  # else submitit says what is wrong
+    if known and 60 * minutes < delay + _STARTS:
+        raise SuiteError(
+            f"timeout_min = {minutes}: a job is told to end {delay} s before that, so none would compute anything; "
+            f"give it {math.ceil((delay + _STARTS) / 60) + 3} minutes or more"
+        )
 
 
 _KEYS = ("processes", "nodes", "hours", _SLURM)

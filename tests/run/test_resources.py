@@ -31,6 +31,7 @@ def test_without_a_section_a_job_is_one_process_of_one_node_for_a_day():
         "tasks_per_node": 1,
         "timeout_min": 1440,
         "cpus_per_task": 2,
+        "mem_gb": 4,
     }
 
 
@@ -57,7 +58,27 @@ def test_a_study_says_what_differs_and_what_is_typed_wins():
         "mem_gb": 10,
     }
     assert student.submission(weight=3.0, device="cuda", threads=1)["timeout_min"] == 7
-    assert resources(made, "network").submission(weight=0.001, device="cpu", threads=1)["timeout_min"] == 1
+    assert resources(made, "network").submission(weight=0.001, device="cpu", threads=1)["timeout_min"] == 30, (
+        "never less than it takes to start"
+    )
+
+
+def test_memory_is_estimated_unless_somebody_says_it():
+    asked = {"weight": 1.0, "device": "cuda", "threads": 1}
+    assert Resources(processes=8).submission(**asked)["mem_gb"] == 8 * (4 + 8 + 20)
+    assert Resources(processes=2).submission(**{**asked, "device": "cpu"})["mem_gb"] == 8
+    for name, value in {"mem_gb": 7, "slurm_mem_per_gpu": "90GB", "slurm_mem_per_cpu": "2GB"}.items():
+        found = Resources(processes=8, parameters={name: value}).submission(**asked)
+        assert found[name] == value
+        assert found.get("mem_gb", value) == value
+
+
+@pytest.mark.parametrize("given", [{"timeout_min": 1}, {"timeout_min": 5, "slurm_signal_delay_s": 290}])
+def test_a_job_that_would_be_ended_before_it_began_is_refused(given):
+    with pytest.raises(SuiteError, match=r"timeout_min = \d: a job is told to end \d+ s before that.* minutes or more"):
+        Resources(parameters=given).submission(weight=1.0, device="cpu", threads=1)
+    short = Resources(parameters={"timeout_min": 1, "slurm_signal_delay_s": 20})
+    assert short.submission(weight=1.0, device="cpu", threads=1)["timeout_min"] == 1
 
 
 @pytest.mark.parametrize(
@@ -110,7 +131,7 @@ def test_costs_are_measured_or_the_profiles_or_unknown(plan):
 
 
 def test_the_example_of_the_readme_is_one():
-    text = (Path(suite.__file__).parents[1] / "README.md").read_text()
+    text = (Path(suite.__file__).parents[1] / "ci" / "README.md").read_text()
     (example,) = re.findall(r"^```toml\n(\[compute\].*?)^```", text, flags=re.MULTILINE | re.DOTALL)
     made = profile(**tomllib.loads(example)["compute"])
     assert device_of(made) == "cuda"

@@ -10,13 +10,15 @@ submitit's executor of local processes has no dependencies: there a job is submi
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -30,6 +32,7 @@ from suite.run.scheduler import CLUSTERS, LOCAL, SLURM
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from suite.evidence.cell import Cell
     from suite.profile import Profile
@@ -42,10 +45,33 @@ if TYPE_CHECKING:
 EXTRA = "slurm"
 CLUSTER = "cluster"
 _TIMEOUTS = "slurm_max_num_timeout"  # the one parameter that submitit takes when it is made
+_OFTEN = 100  # times that a job may run out of time and be requeued: a training of weeks does so every day
+_EXTRA, _SRUN = "slurm_additional_parameters", "slurm_srun_args"  # of submitit; to what is given, ours is added
 _FASTEST, _SLOWEST, _SLOWDOWN = 1.0, 30.0, 1.5  # seconds between looks at the queue, and how they grow
 _SOON = 0.05  # seconds
 _GRACE = 15.0  # seconds that torchrun is given to end its workers
 _PORTS = range(20_000, 30_000)
+_HEEDS = ("--signals-to-handle", "SIGHUP")  # torchrun must not take SLURM's SIGTERM, a mere announcement, for its end
+_KEPT = ("SLURM_CONF", "SLURM_CLUSTERS", "SLURM_JWT")  # how SLURM is reached; the rest is of the job around us
+_TOO_MANY = re.compile(r"(Max|Grp)Submit\w*|MaxJobCount")
+_PERHAPS_TOO_MANY = re.compile(r"job submit limit")  # stands for other limits of a policy as well
+_NO_MEMORY = re.compile(r"[Mm]emory specification")
+_STUCK = {  # SLURM's reasons for which a job waits until somebody does something, and what
+    "PartitionTimeLimit": "it asks for more time than its partition gives: --slurm timeout_min=MINUTES",
+    "PartitionNodeLimit": "it asks for more nodes than its partition gives: nodes in [compute]",
+    "PartitionConfig": "its partition cannot give what it asks for: --slurm partition=NAME, or processes in [compute]",
+    "PartitionDown": "its partition is down",
+    "PartitionInactive": "its partition is inactive",
+    "BadConstraints": "no node has what it asks for: look at --slurm and at [compute.slurm]",
+    "DependencyNeverSatisfied": "a job that it must follow failed: scancel it, and run again",
+    "JobHeldUser": "somebody holds it: scontrol release JOB",
+    "JobHeldAdmin": "an administrator holds it",
+    "launch failed requeued held": "a node could not start it, and SLURM holds it: scontrol release JOB",
+    "job requeued in held state": "it was requeued to be held: scontrol release JOB",
+    "JobHoldMaxRequeue": "it was requeued too often, and SLURM holds it: scontrol release JOB",
+    "AccountNotAllowed": "its account may not use the partition: --slurm slurm_account=NAME",
+    "QOSNotAllowed": "its quality of service may not use the partition: --slurm slurm_qos=NAME",
+}
 
 
 class Remote:
@@ -75,7 +101,7 @@ class Remote:
     def _command(self) -> list[str]:
         if self.asked.world == 1:
             return [sys.executable, *self.module]
-        torchrun = [sys.executable, "-m", "torch.distributed.run"]
+        torchrun = [sys.executable, "-m", "torch.distributed.run", *_HEEDS]
         if self.asked.nodes == 1:
             return [*torchrun, *standalone(self.asked), *self.module]
         job = _submitit().JobEnvironment()
@@ -93,7 +119,7 @@ class Remote:
         if self._child is None:
             return
         if self.asked.world > 1:
-            self._child.terminate()  # a killed torchrun would leave its workers behind
+            self._child.send_signal(signal.SIGHUP)  # a killed torchrun would leave its workers behind
             if self._gone(within=_GRACE):
                 return
         self._child.kill()
@@ -174,6 +200,10 @@ class Slurm:
         self._held: dict[str, _Held] = {}
         self._missed: set[str] = set()
         self._made: list[Any] = []  # submitit's view of the jobs
+        self._own: set[str] = set()  # cells whose jobs this one submitted
+        self._told: set[tuple[str, str]] = set()  # what was said already, by job or topic
+        self._full = ""  # why the cluster takes no more jobs now
+        self._guesses = True  # whether to ask for the memory that is estimated
         self._cluster = str(resources(profile, "", self._overrides).parameters.get(CLUSTER, SLURM))
         if self._cluster not in CLUSTERS:
             raise SuiteError(f"{CLUSTER} = {self._cluster!r}: choose from {', '.join(CLUSTERS)}")
@@ -189,17 +219,17 @@ class Slurm:
             self._executor(job.cells)
         pause = _FASTEST
         try:
-            while (new := self._hand_out(queue, progress)) or self._held:
+            while (new := self._hand_out(queue, progress)) or self._held or (queue.waiting and self._full):
                 pause = min(_FASTEST if new else pause * _SLOWDOWN, self._slowest)
                 time.sleep(pause)
                 self._follow(queue, progress)
                 progress.tick()
             self._part()
         except KeyboardInterrupt:
-            self._leave(progress)
-            raise
+            raise KeyboardInterrupt(self._leave(progress)) from None
 
-    def _leave(self, progress: Progress) -> None:
+    def _leave(self, progress: Progress) -> str:
+        """Say what goes on; what to say of the end of this process."""
         ids = [held.job for held in self._held.values()]
         jobs = _named(ids)
         if jobs:
@@ -207,6 +237,7 @@ class Slurm:
             progress.say(
                 f"{jobs} {go} on: 'python -m suite status' shows {them}, the same command follows {them} again"
             )
+        return f"following ended; {jobs} {go} on" if jobs else ""
 
     def _part(self) -> None:
         """Local jobs are children of this process: wait for the moment that they need to end after their results."""
@@ -220,16 +251,30 @@ class Slurm:
         if not queue.waiting:
             return False
         submitted: list[str] = []
-        with self._ledger.submitting():
-            self._attach(queue, progress)
-            while ready := [job for job in queue.waiting if self._after(queue, job) is not None]:
-                for job in ready:
-                    held = self._submit(job, self._after(queue, job) or set())
-                    submitted.append(held[0].job)
-                    self._take(queue, progress, held, Look(SUBMITTED, held[0].job))
-        if submitted:
-            progress.say(f"submitted {_named(submitted)}")
+        self._full = ""
+        try:
+            with self._ledger.submitting():
+                self._attach(queue, progress)
+                while not self._full and (ready := self._ready(queue)):
+                    for job in ready:
+                        if (number := self._submit(queue, progress, job)) is None:
+                            break
+                        submitted.append(number)
+        finally:
+            if submitted:
+                progress.say(f"submitted {_named(submitted)}")
+        if self._full:
+            left = f"{len(queue.waiting)} job{'s wait' if len(queue.waiting) > 1 else ' waits'} for a free place"
+            self._say_once(progress, "full", f"the cluster takes no more jobs for now ({self._full}); {left}")
         return bool(submitted)
+
+    def _ready(self, queue: Queue) -> list[Job]:
+        return [job for job in queue.waiting if self._after(queue, job) is not None]
+
+    def _say_once(self, progress: Progress, whose: str, text: str) -> None:
+        if (whose, text) not in self._told:
+            self._told.add((whose, text))
+            progress.say(text)
 
     def _attach(self, queue: Queue, progress: Progress) -> None:
         """Cells that a job or a process has in hand already are followed, not submitted."""
@@ -261,22 +306,50 @@ class Slurm:
         one = self._held[key].entry if key in self._held else None
         return one.job if one is not None and one.cluster == self._cluster else ""
 
-    def _submit(self, job: Job, after: Collection[str]) -> list[_Held]:
-        """Submit one job and note it; Ctrl-C waits for the moment it takes, so that no job goes unnoted."""
+    def _submit(self, queue: Queue, progress: Progress, job: Job) -> str | None:
+        """Submit one job and note it; its number, or None if the cluster takes no more for now.
+
+        Ctrl-C waits for the moment it takes, so that no job goes unnoted.
+
+        Raises:
+            SuiteError: the cluster refuses the job.
+        """
         keys = [cell.key for cell in job.cells]
         before = {key: self._work.store.generation(key) for key in keys}
-        asked = self._asked(job.cells)
+        remote = Remote(self._launch.module(keys), self._asked(job.cells))
         with _interrupts_wait():
-            made = self._executor(job.cells, after)
             try:
-                submitted = made.submit(Remote(self._launch.module(keys), asked))
+                submitted = self._accepted(remote, job, self._after(queue, job) or set(), progress)
             except (RuntimeError, OSError, subprocess.CalledProcessError) as fault:
-                raise SuiteError(f"{job.cells[0]}: the cluster refused the job: {one_line(fault)}") from fault
+                _sweep(self._ledger.logs)
+                reason = one_line(fault)
+                if _TOO_MANY.search(reason) or (self._held and _PERHAPS_TOO_MANY.search(reason)):
+                    self._full = reason
+                    return None
+                raise SuiteError(f"{job.cells[0]}: the cluster refused the job: {reason}") from fault
             self._made.append(submitted)
-            log = str(submitted.paths.stdout)
-            noted = [entry(key, submitted.job_id, self._cluster, before=before[key], log=log) for key in keys]
+            number, log = str(submitted.job_id), str(submitted.paths.stderr)
+            noted = [entry(key, number, self._cluster, before=before[key], log=log) for key in keys]
             self._ledger.write(noted)
-        return [_Held(cell, before[cell.key], one) for cell, one in zip(job.cells, noted, strict=True)]
+            self._own.update(keys)
+            held = [_Held(cell, before[cell.key], one) for cell, one in zip(job.cells, noted, strict=True)]
+            self._take(queue, progress, held, Look(SUBMITTED, number))
+        return number
+
+    def _accepted(self, remote: Remote, job: Job, after: Collection[str], progress: Progress) -> Any:
+        """What submitit gives for a job that the cluster took; an estimate of memory is no reason not to take it."""
+        try:
+            # What sbatch says comes with the exception, once.
+            with _without_the_job_around_us(), redirect_stderr(io.StringIO()):
+                return self._executor(job.cells, after).submit(remote)
+        except (RuntimeError, OSError, subprocess.CalledProcessError) as fault:
+            if not (self._guesses and _NO_MEMORY.search(one_line(fault))):
+                raise
+            self._guesses = False
+            with _without_the_job_around_us():
+                made = self._executor(job.cells, after).submit(remote)
+            progress.say("no node has the memory that is estimated: jobs ask for none; --slurm mem_gb=N asks for some")
+            return made
 
     def _asked(self, cells: Sequence[Cell]) -> Resources:
         return resources(self._profile, cells[0].study, self._overrides)
@@ -291,8 +364,14 @@ class Slurm:
             weight=sum(cell.weight for cell in cells), device=self._work.device, threads=self._work.threads
         )
         wanted.pop(CLUSTER, None)
-        made_with = {_TIMEOUTS: wanted.pop(_TIMEOUTS)} if _TIMEOUTS in wanted else {}
+        often = wanted.pop(_TIMEOUTS, _OFTEN)
+        made_with = {_TIMEOUTS: often} if self._cluster == SLURM else {}
+        if not self._guesses and "mem_gb" not in self._asked(cells).parameters:
+            wanted.pop("mem_gb", None)
         wanted.setdefault("name", f"suite-{cells[0].study.rpartition('.')[2]}")
+        if self._cluster == SLURM:
+            wanted[_EXTRA] = {"requeue": True} | dict(wanted.get(_EXTRA) or {})
+            wanted[_SRUN] = ["--export=ALL", *(wanted.get(_SRUN) or ())]
         if after:
             wanted["slurm_dependency"] = ",".join(
                 [*filter(None, [wanted.get("slurm_dependency")]), "afterany:" + ":".join(sorted(after))]
@@ -317,6 +396,7 @@ class Slurm:
     def _follow(self, queue: Queue, progress: Progress) -> None:
         """Settle what has ended; say how far the rest is."""
         looks = self._ledger.looks(self._held)
+        anew: list[Cell] = []
         for key, held in list(self._held.items()):
             look = looks.get(key)
             if self._work.store.generation(key) not in (None, held.before):
@@ -325,10 +405,26 @@ class Slurm:
             elif look is not None and look.active:
                 self._missed.discard(key)
                 progress.update(key, 0.0, str(look))
+                if look.reason in _STUCK:
+                    what = f"job {look.job} waits for {look.reason}: {_STUCK[look.reason]}"
+                    self._say_once(progress, look.job, what)
             elif key not in self._missed:  # a shared file system may show a result later than the queue shows its end
                 self._missed.add(key)
+            elif self._may_go_anew(queue, held):
+                progress.say(f"{held.cell}: job {held.job} ended without a result{_how(look)}: it is submitted anew")
+                del self._held[key]
+                self._missed.discard(key)
+                anew.append(held.cell)
             else:
                 self._settle(queue, key, self._lost(queue, held, look, progress))
+
+        queue.put_back(anew)
+
+    def _may_go_anew(self, queue: Queue, held: _Held) -> bool:
+        """Whether a lost job is of an earlier command: had it ended before this one, it would be submitted now."""
+        done = self._work.store.state(held.cell.key).word == "done"
+        ours = held.cell.key in self._own
+        return bool(held.job) and not ours and not queue.lacks(held.cell) and (self._work.again or not done)
 
     def _settle(self, queue: Queue, key: str, outcome: Outcome) -> None:
         del self._held[key]
@@ -341,11 +437,31 @@ class Slurm:
             return Outcome.CACHED
         if queue.lacks(held.cell):
             return Outcome.BLOCKED
-        how = f" ({look.detail})" if look and look.detail else ""
         where = f"; {held.entry.log} tells more" if held.entry else ""
         who = f"job {held.job}" if held.job else "its process"
-        progress.say(f"lost: {held.cell}: {who} ended without a result{how}{where}; run again to resume it")
+        progress.say(f"lost: {held.cell}: {who} ended without a result{_how(look)}{where}; run again to resume it")
         return Outcome.KILLED
+
+
+def _how(look: Look | None) -> str:
+    return f" ({look.detail})" if look and look.detail else ""
+
+
+def _sweep(logs: Path) -> None:
+    """Delete what a refused submission left: a script, and what the job was to run. Nobody else submits meanwhile."""
+    for path in (*logs.glob("submission_file_*.sh"), *logs.glob(".submission_file_*.sh"), *logs.glob("*.pkl")):
+        if not path.name.endswith(("_submitted.pkl", "_result.pkl")):
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _without_the_job_around_us() -> Iterator[None]:
+    """Submit as from a login node: what SLURM told the job around us about itself would bind the new one."""
+    aside = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("SLURM_") and name not in _KEPT}
+    try:
+        yield
+    finally:
+        os.environ.update(aside)
 
 
 @contextmanager

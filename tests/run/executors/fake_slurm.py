@@ -61,7 +61,7 @@ def start(root: Path, job: str) -> None:
 def squeue(root: Path, *_options: str) -> None:
     for job, state in _states(root).items():
         if state in LIVE:
-            print(job, state)
+            print(job, state, "Resources" if state == "PENDING" else "None", sep="|")
 
 
 def sacct(root: Path, *options: str) -> None:
@@ -70,11 +70,11 @@ def sacct(root: Path, *options: str) -> None:
 
 
 def srun(_root: Path, *arguments: str) -> None:
-    """``srun --unbuffered --output FILE --error FILE COMMAND...``."""
+    """``srun --unbuffered --output FILE --error FILE --export=ALL COMMAND...``."""
     options = dict(zip(arguments[1:5:2], arguments[2:6:2], strict=True))
     places = {name: path.replace("%j", os.environ["SLURM_JOB_ID"]).replace("%t", "0") for name, path in options.items()}
     with Path(places["--output"]).open("a") as out, Path(places["--error"]).open("a") as err:
-        sys.exit(subprocess.run(arguments[5:], stdout=out, stderr=err, check=False).returncode)
+        sys.exit(subprocess.run(arguments[6:], stdout=out, stderr=err, check=False).returncode)
 
 
 if __name__ == "__main__":

@@ -98,7 +98,7 @@ def test_what_is_in_the_queue_is_not_submitted_again_and_status_says_where_it_is
     assert main(["status", "--profile", "toy.toml", "--device", "cpu"]) == 0
     out = " ".join(capsys.readouterr().out.split())
     assert f"running, job 101 (RUNNING): need ({toy.cells['need'].key})" in out
-    assert f"submitted, job 103 (PENDING): after ({toy.cells['after'].key}), after bad" in out
+    assert f"submitted, job 103 (PENDING: Resources): after ({toy.cells['after'].key}), after bad" in out
     assert f"lost, job 102 (TIMEOUT): bad ({toy.cells['bad'].key}); its log is " in out
     assert "4 cells (running 1, submitted 2, missing 1); 1 to compute, about 30 min" in out
 
@@ -179,7 +179,7 @@ def test_a_job_that_the_cluster_refuses_ends_with_its_reason(cluster):
 def test_several_processes_start_under_torchrun_and_several_nodes_meet_at_the_first(monkeypatch):
     module_arguments = ["-m", "suite", "compute", "key"]
     python = [sys.executable]
-    torchrun = [*python, "-m", "torch.distributed.run"]
+    torchrun = [*python, "-m", "torch.distributed.run", "--signals-to-handle", "SIGHUP"]
     assert Remote(module_arguments, Resources())._command() == [*python, *module_arguments]
     assert Remote(module_arguments, Resources(processes=8))._command() == [
         *torchrun,

@@ -36,7 +36,7 @@ def test_a_fault_and_a_kill_take_nobody_with_them_and_what_was_killed_resumes(tm
     }
     assert float(toy.store.read(toy.cells["after good"]).arrays["value"]) == 6.0
     assert len(toy.submitted) == 3, "cells of one group are one job"
-    assert re.search(r"lost: killed: job \d+ ended without a result; .*/jobs/logs/\d+_0_log.out tells more; run", text)
+    assert re.search(r"lost: killed: job \d+ ended without a result.*; .*/logs/\d+_0_log.err tells more; run", text)
     assert "failed: bad (python -m suite status tells why)" in text
     assert toy.words()["killed"] == "partial"
 
