@@ -65,7 +65,7 @@ def _profile(options: argparse.Namespace) -> Profile:
     from dataclasses import replace  # noqa: PLC0415
 
     from suite import profile  # noqa: PLC0415
-    from suite.evidence.runtime import resolve_device  # noqa: PLC0415
+    from suite.evidence.runtime import driver_version, resolve_device, why_no_cuda  # noqa: PLC0415
     from suite.run.resources import device_of  # noqa: PLC0415
     from suite.scope import as_measured  # noqa: PLC0415
 
@@ -85,7 +85,10 @@ def _profile(options: argparse.Namespace) -> Profile:
         for file in getattr(options, name, None) or ():
             chosen = chosen.asked_with(option, file)
     asked = device_of(chosen) if options.device == DEVICE else options.device
-    return replace(chosen, device=resolve_device(asked, here=_computes_here(options)))
+    device = resolve_device(asked, here=_computes_here(options))
+    if asked == DEVICE and device == "cpu" and _computes_here(options) and driver_version():
+        _say(f"no GPU is used, though a driver answers: {why_no_cuda()}")
+    return replace(chosen, device=device)
 
 
 def _store(options: argparse.Namespace) -> Store:
@@ -241,7 +244,9 @@ def _workers(options: argparse.Namespace, profile: Profile) -> int | None:
         return None
     if options.executor == INLINE:
         return 1
-    return options.workers or (1 if profile.device == "cuda" else os.cpu_count() or 1)
+    from suite.run.devices import workers  # noqa: PLC0415
+
+    return options.workers or workers(profile.device)
 
 
 def _executor(options: argparse.Namespace, made: Plan, profile: Profile, evidence: Evidence) -> Executor:
@@ -623,8 +628,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SuiteError as error:
         _say(str(error))
         return USAGE
-    except KeyboardInterrupt:
-        _say("stopped; what is finished is kept, the rest resumes when run again")
+    except KeyboardInterrupt as how:
+        _say(str(how) or "stopped; what is finished is kept, the rest resumes when run again")
         return INTERRUPTED
     except BrokenPipeError:  # whoever read has seen enough; Python would complain when it flushes at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -85,5 +85,35 @@ def resolve_device(asked: str, *, here: bool = True) -> str:
 
     available = bool(torch.cuda.is_available())
     if asked == "cuda" and not available:
-        raise SuiteError("no CUDA device is visible to torch: use --device cpu, or auto")
+        raise SuiteError(f"no CUDA device is visible to torch ({why_no_cuda()}): use --device cpu, or auto")
     return "cuda" if available else "cpu"
+
+
+def why_no_cuda() -> str:
+    """Why torch sees no CUDA device, as far as it can be told: one line."""
+    import torch  # noqa: PLC0415 - three seconds that only this question needs
+
+    built = torch.version.cuda
+    if built is None:
+        return "this build of torch has no CUDA: install one that has, https://pytorch.org/get-started/locally"
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if hidden is not None and hidden.split(",")[0].strip() in ("", "-1"):
+        return f"CUDA_VISIBLE_DEVICES is {hidden!r}, which hides all"
+    driver = driver_version()
+    if not driver:
+        return "no NVIDIA driver answers on this machine: nvidia-smi must list a GPU"
+    try:
+        torch.cuda.init()  # type: ignore[no-untyped-call]
+    except (RuntimeError, AssertionError) as fault:
+        return f"driver {driver}, torch built for CUDA {built}: {' '.join(str(fault).split())}"
+    return f"driver {driver} answers, but torch, built for CUDA {built}, finds no device"
+
+
+def driver_version() -> str:
+    """The NVIDIA driver's version; empty where none answers."""
+    command = ("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return next(iter(done.stdout.split()), "")

@@ -7,7 +7,6 @@ study can use them, and otherwise wait.
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 import traceback
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from suite.errors import LostProcess, Stopped, SuiteError, Unobtainable, one_line
 from suite.evidence.disk import Unwritable, full, is_full
+from suite.together import started_together
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -256,7 +256,7 @@ def execute(
 
 def _group() -> Processes | None:
     """The processes started together with this one; None, and nothing is imported, if it is alone."""
-    if int(os.environ.get("WORLD_SIZE") or 1) == 1:
+    if not started_together():
         return None
     from suite.train.distributed import processes  # noqa: PLC0415 - torch, not needed to compute a study without it
 

@@ -22,7 +22,8 @@ import torch
 from torch import distributed as dist
 from torch.distributed import PrefixStore, rendezvous  # type: ignore[attr-defined]
 
-from suite.errors import LostProcess, SuiteError
+from suite.errors import LostProcess, SuiteError, one_line
+from suite.together import started_together
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -139,17 +140,12 @@ def _listening() -> Iterator[None]:
         raise LostProcess(f"another process of this job is gone ({first}): start the job again to resume") from fault
 
 
-def started_together() -> bool:
-    """Whether the environment says that this process is one of several."""
-    return int(os.environ.get("WORLD_SIZE") or 1) > 1
-
-
 @cache
 def processes() -> Processes:
     """The processes started together with this one; connects them when first asked.
 
     Raises:
-        SuiteError: the environment is incomplete.
+        SuiteError: the environment is incomplete, a GPU is missing, or the processes cannot reach one another.
     """
     if not started_together():
         return Processes()
@@ -157,11 +153,37 @@ def processes() -> Processes:
     if missing:
         raise SuiteError(f"WORLD_SIZE is set but not {', '.join(missing)}: start with torchrun")
     store, rank, count = next(iter(rendezvous("env://")))
+    on_this_node = int(os.environ.get("LOCAL_WORLD_SIZE", count))
     backend = "gloo"
     if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", rank)) % torch.cuda.device_count())
+        _require_gpus(on_this_node, torch.cuda.device_count())
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", rank)))
         backend = "cpu:gloo,cuda:nccl"
-    dist.init_process_group(
-        backend, store=PrefixStore("collectives", store), rank=rank, world_size=count, timeout=PATIENCE
-    )
+    try:
+        dist.init_process_group(
+            backend, store=PrefixStore("collectives", store), rank=rank, world_size=count, timeout=PATIENCE
+        )
+    except (RuntimeError, ValueError) as fault:
+        raise SuiteError(
+            f"the {count} processes cannot reach one another ({one_line(fault)}){_interface(count > on_this_node)}"
+        ) from fault
     return Processes(rank, count, PrefixStore("suite", store))
+
+
+def _require_gpus(processes_here: int, gpus_here: int) -> None:
+    """Check that every process of this node has a GPU of its own: two on one would wait for each other for ever."""
+    if processes_here > gpus_here:
+        raise SuiteError(
+            f"{processes_here} processes were started on this node, which has {gpus_here} GPUs for them: start as many "
+            "as GPUs (--nproc-per-node), or ask the cluster for more"
+        )
+
+
+def _interface(several_nodes: bool) -> str:
+    """What to try where nodes cannot reach one another: gloo listens where the host's name leads to."""
+    if not several_nodes or "GLOO_SOCKET_IFNAME" in os.environ:
+        return ""
+    return (
+        ": where a host's name leads to its loopback interface, name the network's in GLOO_SOCKET_IFNAME and "
+        "NCCL_SOCKET_IFNAME ('ip -brief address' lists them)"
+    )

@@ -56,13 +56,39 @@ def test_an_unknown_device_is_refused_without_asking_torch(asked, monkeypatch):
 
 @pytest.mark.parametrize(("visible", "auto"), [(True, "cuda"), (False, "cpu")])
 def test_auto_takes_a_gpu_if_there_is_one(visible, auto, monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=SimpleNamespace(is_available=lambda: visible)))
+    cuda = SimpleNamespace(is_available=lambda: visible)
+    built = SimpleNamespace(cuda=None)
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda, version=built))
     assert runtime.resolve_device("auto") == auto
     if visible:
         assert runtime.resolve_device("cuda") == "cuda"
     else:
-        with pytest.raises(SuiteError, match="no CUDA device is visible to torch: use --device cpu, or auto"):
+        words = r"no CUDA device is visible to torch \(this build of torch has no CUDA: .*\): use --device cpu, or auto"
+        with pytest.raises(SuiteError, match=words):
             runtime.resolve_device("cuda")
+
+
+def test_why_there_is_no_cuda_is_told_by_its_likeliest_cause(tmp_path, monkeypatch):
+    def old():
+        raise RuntimeError("The NVIDIA driver on your system is too old (found version 11040)")
+
+    torch = SimpleNamespace(cuda=SimpleNamespace(init=lambda: None), version=SimpleNamespace(cuda="13.0"))
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert runtime.driver_version() == ""
+    assert runtime.why_no_cuda() == "no NVIDIA driver answers on this machine: nvidia-smi must list a GPU"
+    (tmp_path / "nvidia-smi").write_text("#!/bin/bash\necho 470.1\necho 470.1\n")
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    assert runtime.driver_version() == "470.1"
+    assert runtime.why_no_cuda() == "driver 470.1 answers, but torch, built for CUDA 13.0, finds no device"
+    torch.cuda.init = old
+    assert runtime.why_no_cuda().startswith(
+        "driver 470.1, torch built for CUDA 13.0: The NVIDIA driver on your system is"
+    )
+    for hidden in ("", "-1"):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
+        assert runtime.why_no_cuda() == f"CUDA_VISIBLE_DEVICES is {hidden!r}, which hides all"
 
 
 def test_a_full_disk_is_known_in_every_disguise(tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from suite.evidence.disk import Unwritable
 from suite.evidence.store import Store
+from suite.run import devices
 from suite.run.execute import Outcome, execute
 
 if TYPE_CHECKING:
@@ -32,8 +33,9 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _serve(connection: Connection, root: Path, device: str, threads: int, again: bool) -> None:
-    """A worker's life: receive a job, compute it, answer; until it is ended."""
+def _serve(connection: Connection, root: Path, device: str, threads: int, again: bool, gpu: str) -> None:
+    """A worker's life: receive a job, compute it on its own GPU, answer; until it is ended."""
+    devices.see_only(gpu)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     store = Store(root)
 
@@ -69,13 +71,14 @@ def _deaf_to_interrupts() -> Iterator[None]:
 
 
 class _Worker:
-    """One process and the job it holds."""
+    """One process, its GPU, and the job it holds."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, gpu: str = "") -> None:
+        self.gpu = gpu
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process: BaseProcess = context.Process(
-            target=_serve, args=(theirs, work.store.root, work.device, work.threads, work.again), daemon=True
+            target=_serve, args=(theirs, work.store.root, work.device, work.threads, work.again, gpu), daemon=True
         )
         with _deaf_to_interrupts():
             self.process.start()
@@ -95,7 +98,7 @@ class _Worker:
 
 
 class Local:
-    """The :class:`suite.run.executors.Executor` of several processes on this machine."""
+    """The :class:`suite.run.executors.Executor` of several processes on this machine, which share out its GPUs."""
 
     def __init__(self, work: Work, workers: int) -> None:
         """Nothing starts before :meth:`run`, and never more processes than jobs."""
@@ -117,13 +120,13 @@ class _Pool:
         self._progress = progress
         self._workers: list[_Worker] = []
 
-    def _start(self) -> _Worker:
-        return _Worker(self._work)
+    def _start(self, gpu: str) -> _Worker:
+        return _Worker(self._work, gpu)
 
     def run(self, count: int) -> None:
         try:
-            for _ in range(count):
-                self._workers.append(self._start())
+            for gpu in devices.dealt(count, self._work.device):
+                self._workers.append(self._start(gpu))
             while self._give():
                 waited_for = {worker.connection: worker for worker in self._workers if worker.job is not None}
                 for connection in wait(list(waited_for), timeout=1.0):
@@ -140,7 +143,7 @@ class _Pool:
             if worker.job is None and (job := self._queue.next()) is not None:
                 if not worker.process.is_alive():
                     worker.end()
-                    self._workers[place] = self._start()
+                    self._workers[place] = self._start(worker.gpu)
                 self._workers[place].give(job)
         return any(worker.job is not None for worker in self._workers)
 

@@ -260,6 +260,20 @@ def running(pid):
         return False
 
 
+def test_every_worker_has_a_gpu_of_its_own_and_keeps_it_when_it_is_replaced(store, tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,GPU-5")
+    killed = make("killed", does="kill", marker=str(tmp_path / "been"))
+    waiting = [
+        make(f"cell {n}", does="wait", started=str(tmp_path / f"started {n}"), go=str(tmp_path / f"started {1 - n}"))
+        for n in range(2)
+    ]  # each waits until the other runs
+    plan = plan_of(store, killed, *waiting)
+    outcomes = run(plan, here(Work(store, "cuda"), plan, 2), quiet(plan))
+    assert outcomes[killed.key] is Outcome.KILLED
+    assert sorted(str(store.read(cell).arrays["gpu"]) for cell in waiting) == ["3", "GPU-5"]
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "3,GPU-5"
+
+
 def test_how_a_process_ended_is_said_in_words():
     assert local._ended(-11) == "was killed by SIGSEGV"
     assert local._ended(3) == "ended with code 3"

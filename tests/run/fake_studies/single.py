@@ -34,7 +34,28 @@ def _once(spec) -> bool:
     return first
 
 
+def _count(file: str, what: str) -> None:
+    """Add a line to a file that several processes may write."""
+    with Path(file).open("a", encoding="utf-8") as tally:
+        tally.write(f"{what}\n")
+
+
+def _steps(bench, spec) -> None:
+    """A training: steps that take a while each, and a checkpoint after every one."""
+    place = bench.checkpoints / "step.txt"
+    first = int(place.read_text()) if place.exists() else 0
+    for step in range(first, spec["steps"]):
+        time.sleep(spec["pause"])
+        _count(spec["trace"], str(step))
+        place.with_suffix(".new").write_text(str(step + 1))
+        place.with_suffix(".new").replace(place)
+
+
 def _act(does: str, spec) -> None:
+    if does == "take memory":
+        held = np.ones(spec["megabytes"] * 2**17)  # every page of it is touched
+        time.sleep(LONG)
+        held[0] = 0.0
     if does == "raise":
         raise FakeFault("it broke\nand the reason\n  spans lines")
     if does == "kill" and _once(spec):
@@ -53,6 +74,10 @@ def run(bench):
     spec = bench.cell.spec
     does = spec["does"]
     bench.report(0.0, f"does {does}")
+    if "tally" in spec:
+        _count(spec["tally"], spec["name"])
+    if does == "steps":
+        _steps(bench, spec)
     if does == "return nothing":
         return None
     _act(does, spec)
@@ -65,6 +90,7 @@ def run(bench):
     if does == "nan metric":
         metrics[1]["loss"] = float("nan")
     arrays = {"value": np.float64(value), "torch": np.bool_("torch" in sys.modules), "pid": np.int64(os.getpid())}
+    arrays["gpu"] = np.str_(os.environ.get("CUDA_VISIBLE_DEVICES", ""))
     if does == "objects":
         arrays["objects"] = np.array([object()])
     bench.report(1.0, "is there")
