@@ -6,6 +6,7 @@ Options after ``--`` go to the program: ``nox -s claims -- -k u_shape --dry-run`
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import nox
@@ -23,6 +24,8 @@ LINT = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "l
 PARALLEL = ("-n", "auto", "--dist", "worksteal", "-p", "no:benchmark", "--ignore=tests/bench")
 # One thread a process: results must not depend on how many cores there are.
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
+
+ANYWHERE = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"])  # daemons are not on everybody's PATH
 
 
 def install(session: nox.Session, *more: str, extras: str = "mlflow,figures") -> None:
@@ -85,6 +88,17 @@ def browser(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", "tests/browser", *quiet, *asked, *session.posargs, env=QUIET)
     if asked:
         session.log(f"screenshots are in {folder}")
+
+
+@nox.session
+def slurm(session: nox.Session) -> None:
+    """Start a SLURM of this machine, play on it what clusters do, and stop it."""
+    lacking = [name for name in ("slurmctld", "slurmd", "munged") if not shutil.which(name, path=ANYWHERE)]
+    if lacking:
+        session.skip(f"no {', '.join(lacking)} here: apt-get install slurm-wlm munge")
+    install(session, *TESTS)
+    quiet = ("-p", "no:benchmark", "--run-slurm")
+    session.run("python", "-m", "pytest", "tests/slurm", *quiet, *session.posargs, env=QUIET)
 
 
 @nox.session
