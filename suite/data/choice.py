@@ -222,7 +222,7 @@ def is_imagenet_validation(chosen: Choice) -> bool:
 
     Told by their names, and by their sizes: the originals differ in size, copies that were resized or corrupted do not.
     """
-    if chosen.source.given in HUB_IMAGENET:
+    if chosen.source.given.partition("=")[0] in HUB_IMAGENET:
         return len(chosen.source) == VALIDATION_IMAGES
     if not all(VALIDATION_FILE.fullmatch(name) for name in chosen.names):
         return False

@@ -8,14 +8,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suite.evidence.cell import digest
 
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks
+    fcntl = None  # type: ignore[assignment]
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 MOST = 200  # digests that are remembered; the oldest are forgotten
 MOST_FILES = 50  # of digests of single images, and of listings
@@ -70,13 +75,34 @@ def remembered_each(names: Sequence[str], files: Sequence[Path], compute: Callab
     if not files:
         return compute()
     path = cache_folder() / IMAGES / f"{digest([list(names), [stamp(file) for file in files]])[:32]}.json"
-    known = _read(path).get("digests")
-    if isinstance(known, list) and len(known) == len(names):
-        return known
-    found = compute()
-    _write(path, {"digests": found})
-    _forget_oldest(path.parent)
+    with one_at_a_time(path):
+        known = _read(path).get("digests")
+        if isinstance(known, list) and len(known) == len(names):
+            return known
+        found = compute()
+        _write(path, {"digests": found})
+        _forget_oldest(path.parent)
     return found
+
+
+@contextmanager
+def one_at_a_time(path: Path) -> Iterator[None]:
+    """Let one process after the other look for what is kept in a file, and make it.
+
+    The processes of a training begin together: the first one reads what all need, and the others find it kept.
+    """
+    with ExitStack() as held:
+        with suppress(OSError):  # where nothing can be kept, nobody waits
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = held.enter_context(path.with_suffix(".lock").open("w"))
+            if fcntl is not None:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def listing_file(root: Path) -> Path:
+    """Where what a folder holds is kept."""
+    return cache_folder() / LISTINGS / f"{digest(str(root.absolute()))[:32]}.json"
 
 
 def known_listing(root: Path) -> Mapping[str, Any] | None:
@@ -85,7 +111,7 @@ def known_listing(root: Path) -> Mapping[str, Any] | None:
     Only the folders are asked for their times, not the files: a file that comes, goes or is renamed changes its
     folder's.
     """
-    kept = _read(_listing_file(root))
+    kept = _read(listing_file(root))
     if kept.get("root") != str(root.absolute()):
         return None
     folders = kept.get("folders")
@@ -102,13 +128,9 @@ def known_listing(root: Path) -> Mapping[str, Any] | None:
 
 def remember_listing(root: Path, folders: Mapping[str, Any]) -> None:
     """Keep what folders hold, by path below the root: ``time`` of change [ns], and anything else."""
-    path = _listing_file(root)
+    path = listing_file(root)
     _write(path, {"root": str(root.absolute()), "folders": dict(folders)})
     _forget_oldest(path.parent)
-
-
-def _listing_file(root: Path) -> Path:
-    return cache_folder() / LISTINGS / f"{digest(str(root.absolute()))[:32]}.json"
 
 
 def _read(path: Path) -> dict[str, Any]:

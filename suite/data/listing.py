@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from timm.data import ImageNetInfo  # type: ignore[attr-defined]
 from timm.data.readers.img_extensions import get_img_extensions
 
-from suite.data.digests import known_listing, remember_listing
+from suite.data.digests import known_listing, listing_file, one_at_a_time, remember_listing
 from suite.errors import SuiteError
 
 if TYPE_CHECKING:
@@ -236,28 +236,24 @@ Tree = dict[str, Folder]
 
 def _folder_tree(root: Path) -> Tree:
     """Every folder below a root by its path; of many images from the listing of an earlier process if none changed."""
-    kept = known_listing(root)
-    if kept is not None:
-        return {path: Folder(entry["images"], entry["tars"], Counter(entry["others"])) for path, entry in kept.items()}
-    began = time.time_ns()
-    tree: Tree = {}
-    times: dict[str, int] = {}
-    _walk(root, "", tree, times, frozenset())
-    settled = max(times.values()) < began - SETTLED_SECONDS * 1e9
-    if settled and sum(len(folder.images) for folder in tree.values()) >= WORTH_KEEPING:
-        remember_listing(
-            root,
-            {
-                path: {
-                    "time": times[path],
-                    "images": folder.images,
-                    "tars": folder.tars,
-                    "others": dict(folder.others),
-                }
-                for path, folder in tree.items()
-            },
-        )
+    with one_at_a_time(listing_file(root)):
+        kept = known_listing(root)
+        if kept is not None:
+            return {
+                path: Folder(entry["images"], entry["tars"], Counter(entry["others"])) for path, entry in kept.items()
+            }
+        began = time.time_ns()
+        tree: Tree = {}
+        times: dict[str, int] = {}
+        _walk(root, "", tree, times, frozenset())
+        settled = max(times.values()) < began - SETTLED_SECONDS * 1e9
+        if settled and sum(len(folder.images) for folder in tree.values()) >= WORTH_KEEPING:
+            remember_listing(root, {path: _kept(folder, times[path]) for path, folder in tree.items()})
     return tree
+
+
+def _kept(folder: Folder, time_ns: int) -> dict[str, Any]:
+    return {"time": time_ns, "images": folder.images, "tars": folder.tars, "others": dict(folder.others)}
 
 
 def _walk(root: Path, below: str, tree: Tree, times: dict[str, int], above: frozenset[tuple[int, int]]) -> None:

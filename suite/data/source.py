@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from timm.data import create_dataset  # type: ignore[attr-defined]
 
-from suite.data.listing import Listing, listed, natural, printable
+from suite.data.listing import Listing, listed, natural, printable, synsets
 from suite.data.pictures import opened, or_gone, read_file, read_part
 from suite.errors import SuiteError, one_line
 
@@ -182,6 +182,8 @@ def _of_hub(given: str, reader: Any) -> Source:
         return found
 
     labels = [_class(target) for target in reader.iter_targets()]
+    if given.partition("=")[0] in HUB_IMAGENET:
+        labels = [synsets()[int(label)] for label in labels]
     within = bool(labels) and bool(reader.dataset[0][reader.image_key].get("bytes"))  # else: paths to other files
     files = [Path(file["filename"]) for file in reader.dataset.cache_files] if within else []
     names = [f"{index:08d}" for index in range(len(labels))]

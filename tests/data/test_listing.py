@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import multiprocessing
 import os
 import shutil
 import socket
@@ -322,7 +323,7 @@ def test_a_large_folder_is_listed_once_until_one_of_its_folders_changes(tmp_path
     crop(0).save(root / "bee" / "new.JPEG")
     assert len(listed(root, "validation").files) == 7
     assert len(walked) == 8
-    digests._listing_file(root).write_text("[")
+    digests.listing_file(root).write_text("[")
     assert len(listed(root, "validation").files) == 7
 
 
@@ -347,3 +348,27 @@ def test_a_tar_file_is_open_in_no_process_between_two_reads(tmp_path):
     source = open_source(str(archive))
     assert Image.open(io.BytesIO(source.content(3))).size == (48, 48)
     assert archive not in {handle.resolve() for handle in Path("/proc/self/fd").iterdir()}
+
+
+def walks(root, kept, cache):
+    """In a process of its own: how many folders it had to list."""
+    os.environ["XDG_CACHE_HOME"] = str(cache)
+    listing.WORTH_KEEPING, listing.SETTLED_SECONDS = 1, 0.0
+    walked, walk = [], listing._walk
+    listing._walk = lambda *given: (walked.append(given[1]), time.sleep(0.2), walk(*given))
+    listed(root, "validation")
+    kept.put(len(walked))
+
+
+def test_processes_that_begin_together_list_a_folder_once(tmp_path):
+    """One walks; the others wait for it and find what it kept."""
+    root = class_folders(tmp_path / "r", each=2)
+    context = multiprocessing.get_context("fork")
+    kept = context.Queue()
+    started = [context.Process(target=walks, args=(root, kept, tmp_path / "cache")) for _ in range(3)]
+    for process in started:
+        process.start()
+    counts = sorted(kept.get(timeout=60) for _ in started)
+    for process in started:
+        process.join()
+    assert counts == [0, 0, 4]
