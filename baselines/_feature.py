@@ -78,6 +78,8 @@ class Part(nn.Module):
 class FeatureMethod(Method):
     """SoftKD's terms on logits, and `weight` times those of a part; with weight 0 nothing is read or made."""
 
+    shared_terms = frozenset({"ce", "kd"})
+    weight_option = "weight"
     options_type = FeatureOptions
     options: FeatureOptions
     part: Part

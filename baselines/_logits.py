@@ -115,6 +115,7 @@ class TeacherOptions(Options):
 class LogitMethod(Method):
     """Cross-entropy with the labels and another term on logits than SoftKD's."""
 
+    weight_option = "teacher_weight"
     options_type = TeacherOptions
     options: TeacherOptions
 

@@ -73,7 +73,7 @@ class LSKDViT(LSKD):
         "github sunshangquan/logit-standardization-KD, tiny-transformers/pycls: models/distill.py, core/trainer.py and "
         "configs/deit/deit-ti_c100_KD_ours.yaml"
     )
-    differs = "the weight 10 is inside the loss and the .5 of the labels in the trainer; the paper prints neither"
+    differs = "the weight 10 is inside the loss and the .5 of the labels in the trainer"
     published: ClassVar[Mapping[str, Any]] = {"label_weight": 0.5, "teacher_weight": 10.0, "temperature": 2.0}
     options_type = LSKDViTOptions
     options: LSKDViTOptions

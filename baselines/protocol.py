@@ -274,6 +274,8 @@ class Method(nn.Module, ABC):
         published: Options as the source prints them (those not named stay at their default).
         options_type: Dataclass of the options.
         needs_teacher: Whether it can be built and run without one.
+        shared_terms: Names of the terms that are not the method's own: those it has in common with SoftKD.
+        weight_option: Which option weighs its own terms, as a common factor; empty if there is none.
         random_terms: Names of the terms whose value depends on draws from the step's generator. Every other
             term is a mean over images (or over their pairs): showing each image twice does not change it.
         taps: What `forward` reads.
@@ -290,6 +292,8 @@ class Method(nn.Module, ABC):
     published: ClassVar[Mapping[str, Any]] = {}
     options_type: ClassVar[type[Options]] = Options
     needs_teacher: ClassVar[bool] = True
+    shared_terms: ClassVar[frozenset[str]] = frozenset({"ce"})
+    weight_option: ClassVar[str] = ""
     random_terms: ClassVar[frozenset[str]] = frozenset()
     options: Options
     taps: Taps
