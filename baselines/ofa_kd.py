@@ -38,7 +38,7 @@ def adaptive_target(
     target = F.one_hot(labels, student.shape[-1])
     p = (teacher / temperature).softmax(-1)
     others = p**exponent if form == "released" else p
-    weights = ((p + 1) ** exponent - 1).where(target.bool(), others)
+    weights = (exponent * p.log1p()).expm1().where(target.bool(), others)
     return -(weights * (student / temperature).log_softmax(-1)).sum(-1).mean()
 
 

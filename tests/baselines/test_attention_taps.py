@@ -155,6 +155,23 @@ def test_class_rows_of_cait_are_those_of_its_class_attention(unfused):
         torch.testing.assert_close(found["class_scores", layer].softmax(-1), seen[layer].squeeze(2), **CLOSE)
 
 
+@pytest.mark.parametrize("kind", WITH_ATTENTION)
+def test_a_compiled_network_shows_the_same(kind):
+    """Hooks are not seen by a compiler: what is read of attention runs as written, the rest compiled."""
+    model, side, _ = NETWORKS[kind]
+    net = Tapped(model).eval()
+    asked = net.network(images(1, side=side)).everything().keywords()
+    x = images(side=side)
+    with torch.no_grad():
+        plain = net(x, **asked)
+        net.compile(backend="eager")
+        first, found = net(x).logits, net(x, **asked)
+    torch.testing.assert_close(first, plain.logits, **CLOSE)
+    assert found.attention.keys() == plain.attention.keys()
+    for tap, values in plain.attention.items():
+        torch.testing.assert_close(found.attention[tap], values, **CLOSE)
+
+
 def test_a_network_says_what_attention_it_has():
     shapes = {kind: Tapped(model).network(images(1, side=side)) for kind, (model, side, _) in NETWORKS.items()}
     vit, swin = shapes["vit"].attention[2], shapes["swin"].attention

@@ -209,6 +209,49 @@ def test_ofa_is_its_limit_where_the_softmax_saturates():
     assert own.grad.isfinite().all()
 
 
+# ---------------------------------------------------------------------------------------- as coded, and stable
+
+
+def dkd_by_softmax(own, taught, y, _e):
+    """The logarithm taken of probabilities."""
+    found = []
+    for z in (own, taught):
+        p = z.softmax(-1).gather(1, y[:, None])[:, 0]
+        found.append(torch.stack([p, 1 - p], -1))
+    return (found[1] * (found[1].log() - found[0].log())).sum(-1).mean()
+
+
+def ofa_by_softmax(own, taught, y, e):
+    target = F.one_hot(y, own.shape[-1])
+    return -(((taught.softmax(-1) + target) ** e - target) * own.softmax(-1).log()).sum(-1).mean()
+
+
+STABLE = {
+    "dkd": (dkd_by_softmax, lambda own, taught, y, _e: decoupled(own, taught, y)[0]),
+    "ofa": (ofa_by_softmax, lambda own, taught, y, e: adaptive_target(own, taught, y, exponent=e)),
+}
+
+
+@pytest.mark.parametrize("name", STABLE)
+@given(seed=seeds, gap=st.floats(0.1, 15), exponent=st.floats(1, 2))
+def test_equal_to_the_logarithm_of_a_softmax_where_that_is_finite(name, seed, gap, exponent):
+    coded, ours = STABLE[name]
+    student, teacher = logits(seed, scale=gap / 4)
+    arguments = labels(seed), exponent
+    torch.testing.assert_close(
+        ours(student, teacher, *arguments), coded(student, teacher, *arguments), rtol=1e-5, atol=1e-7
+    )  # 1 − p has lost up to seven digits
+
+
+@pytest.mark.parametrize("name", STABLE)
+def test_finite_where_the_logarithm_of_a_softmax_is_not(name):
+    coded, ours = STABLE[name]
+    own, taught = torch.tensor([[200.0, 0.0, 0.0]]), torch.tensor([[1.0, 0.0, 0.0]])
+    for y in (0, 1):
+        assert not coded(own, taught, torch.tensor([y]), 1.5).isfinite()
+        assert ours(own, taught, torch.tensor([y]), 1.5).isfinite()
+
+
 # -------------------------------------------------------------------------------------------------------- timm
 
 
