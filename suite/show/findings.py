@@ -144,6 +144,25 @@ def text(shown: Iterable[Row], *, columns: Sequence[str] = COLUMNS, width: int =
     return "\n".join(lines)
 
 
+def as_markdown(shown: Sequence[Row], *, columns: Sequence[str] = COLUMNS) -> str:
+    """One row a finding: what was found, and the counts of every column in which anything was judged.
+
+    Args:
+        shown: the rows.
+        columns: which to show, in this order, where they have any counts.
+    """
+    kept = [column for column in columns if any(one.counts.get(column) for one in shown)]
+    lines = [
+        f"| finding | {' | '.join(kept)} | what was found |",
+        f"| --- |{' --- |' * len(kept)} --- |",
+        *(
+            f"| **{one.finding.title}** | {' | '.join(one.cell(column) for column in kept)} | {one.sentence} |"
+            for one in shown
+        ),
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def _counted(verdicts: Iterable[Verdict]) -> dict[Verdict, int]:
     found = Counter(verdicts)
     return {verdict: found[verdict] for verdict in reversed(WORST_FIRST) if found[verdict]}

@@ -8,7 +8,7 @@ import pytest
 from suite.claim import Finding, Role, Sentence
 from suite.errors import SuiteError
 from suite.judge import Verdict
-from suite.show.findings import Departed, column_of, fill, in_words, row, text
+from suite.show.findings import Departed, as_markdown, column_of, fill, in_words, row, text
 
 TRUE = Sentence("desk", "It rises by {a.up:+.1f} bits, unlike {a.up/null:.2f}.", {"a.up": Verdict.REPRODUCED})
 FINDING = Finding("f", "Rise", "Something rises.", (TRUE,))
@@ -113,3 +113,12 @@ def test_rows_are_plain_text_of_any_width():
     assert shown.splitlines() == ["Rise", "  desk: 1 reproduced", "  It rises by −1.3 bits, unlike 0.50."]
     assert max(map(len, text([row(FINDING, [UP])], width=24).splitlines())) <= 24
     assert "nothing judged yet" in text([row(FINDING, [])])
+
+
+def test_the_table_shows_the_columns_that_have_counts():
+    table = as_markdown([row(FINDING, [UP, made("there", Verdict.INCONCLUSIVE, profile="frozen")])])
+    assert table.splitlines() == [
+        "| finding | desk | frozen | what was found |",
+        "| --- | --- | --- | --- |",
+        "| **Rise** | 1 reproduced | 1 inconclusive | It rises by −1.3 bits, unlike 0.50. |",
+    ]
