@@ -102,8 +102,8 @@ class Profile:
 
     @property
     def full(self) -> bool:
-        """Whether students are trained as printed, on images on disk."""
-        return bool(self.sections.get("distill", {}).get("scale") == "full")
+        """Whether students are trained on images on disk, of the papers' kind, and not on embedded ones."""
+        return "distill" in self.sections and self.section("data")["source"] not in records.EMBEDDED
 
     def section(self, name: str) -> Mapping[str, Any]:
         """A section of the file; raises Unavailable if the profile has none."""

@@ -20,6 +20,7 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 MOST_SEEDS = 10_000
 Seeds = Annotated[int, Meta(ge=1, le=MOST_SEEDS)]
 Free = dict[str, Any]  # arguments that another library checks
+EMBEDDED = ("digits",)  # data sources that come with a library
 R = TypeVar("R")
 
 
@@ -72,34 +73,36 @@ class Measure(Record, frozen=True, kw_only=True):
     loaders: Count | None = None
 
 
-class Changes(Record, frozen=True, kw_only=True):
-    """``views`` and ``distort``: random changes of small images, as shares of their size (rotation in degrees)."""
+class Evaluate(Record, frozen=True, kw_only=True):
+    """``[distill.evaluate]``: what is looked at while networks are trained."""
 
-    rotate: Amount = 0.0
-    scale: Amount = 0.0
-    shear: Amount = 0.0
-    shift: Amount = 0.0
-    occlude: Count = 0
-    noise: Amount = 0.0
+    every: Count | None = None
+    milestones: list[Share] | None = None
+    views: Count | None = None
+    batch: Positive | None = None
+    profile: Count | None = None
+    teacher: Count | None = None
+    weights: bool | None = None
 
 
 class Recipe(Record, frozen=True, kw_only=True):
     """``[recipes.NAME]``, ``[distill.recipe]``, ``[networks.ROLE.recipe]``: how a network is trained."""
 
     epochs: Positive | None = None
+    images: Count | None = None
+    views: Count | None = None
     batch: Positive | None = None
     micro_batch: Positive | None = None
     repeats: Positive | None = None
     lr: AboveZero | None = None
     lr_batch: Positive | None = None
     weight_decay: Amount | None = None
+    schedule: Literal["epoch", "step"] | None = None
     warmup: Share | None = None
     warmup_epochs: Count | None = None
     warmup_lr: Amount | None = None
     min_lr: Amount | None = None
-    label_smoothing: Share | None = None
     clip: Amount | None = None
-    views: Changes | None = None
     drop_path: Share | None = None
     mixup: Amount | None = None
     cutmix: Amount | None = None
@@ -107,6 +110,8 @@ class Recipe(Record, frozen=True, kw_only=True):
     precision: Literal["float16", "bfloat16", "float32", "float64"] | None = None
     channels_last: bool | None = None
     compile: str | None = None
+    augmentation: Free | None = None
+    evaluate: Evaluate | None = None
 
 
 class Network(Record, frozen=True, kw_only=True):
@@ -122,20 +127,9 @@ class Network(Record, frozen=True, kw_only=True):
     image_size: Positive | None = None
     epochs: Positive | None = None
     cost: AboveZero | None = None
+    accuracy: AboveZero | None = None
     untrained: Free | None = None
     width: Positive | None = None
-
-
-class Few(Record, frozen=True, kw_only=True):
-    """``[distill.images]``: what students see, and what they are judged on."""
-
-    few_shot: Positive | None = None
-    views: Positive | None = None
-    test_views: Positive | None = None
-    batch: Positive | None = None
-    milestones: list[Share] | None = None
-    profile: Positive | None = None
-    distort: Changes | None = None
 
 
 class Student(Record, frozen=True, kw_only=True):
@@ -145,23 +139,13 @@ class Student(Record, frozen=True, kw_only=True):
     config: Free | None = None
     timm: str | None = None
     overrides: Free | None = None
-
-
-class Evaluate(Record, frozen=True, kw_only=True):
-    """``[distill.evaluate]``: what is looked at while students are trained."""
-
-    every: Positive | None = None
-    batch: Positive | None = None
-    profile: Positive | None = None
-    teacher: Count | None = None
+    decayed: list[str] | None = None
 
 
 class Distill(Record, frozen=True, kw_only=True):
     """``[distill]``: who teaches whom, and how."""
 
     teacher: str
-    scale: Literal["full"] | None = None
-    images: Few | None = None
     student: Student | None = None
     lengths: dict[str, Positive] | None = None
     widths: list[Positive] | None = None

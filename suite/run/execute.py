@@ -15,7 +15,7 @@ from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from suite.errors import LostProcess, Stopped, SuiteError, Unobtainable, one_line
 from suite.evidence.disk import Unwritable, full, is_full
@@ -27,10 +27,12 @@ if TYPE_CHECKING:
     from suite.evidence.cell import Cell, Result
     from suite.evidence.draft import Draft
     from suite.evidence.store import Store
-    from suite.studies.protocol import Bench
+    from suite.studies.protocol import Bench, Study
     from suite.train.distributed import Processes
 
     Report = Callable[[str, float, str], None]
+
+B = TypeVar("B", bound="Bench")
 
 
 class Outcome(StrEnum):
@@ -129,9 +131,18 @@ class Helper:
         """The first process tells."""
 
 
-def _study(name: str) -> Any:
+def _study(name: str) -> Study:
     """The module of a study: one of ours, or any module by its dotted name."""
-    return import_module(name if "." in name else f"suite.studies.{name}")
+    module = import_module(name if "." in name else f"suite.studies.{name}")
+    missing = [part for part in ("TOGETHER", "DISTRIBUTED", "run_block") if not hasattr(module, part)]
+    if missing:
+        raise SuiteError(f"{module.__name__} is no study: it lacks {', '.join(missing)}")
+    return cast("Study", module)
+
+
+def _calls(study: Study, benches: Sequence[B]) -> list[Sequence[B]]:
+    """The cells of one call each."""
+    return [benches] if study.TOGETHER else [[bench] for bench in benches]
 
 
 def _limit_threads(threads: int) -> None:
@@ -141,23 +152,21 @@ def _limit_threads(threads: int) -> None:
         torch.set_num_threads(threads)
 
 
-def _run(study: Any, benches: Sequence[Bench]) -> dict[str, Any]:
+def _run(study: Study, benches: Sequence[Bench]) -> dict[str, Any]:
     """What a study returns for cells computed together, by key; whatever it raises is each cell's fault."""
     try:
-        if hasattr(study, "run_block"):
-            found: dict[str, Any] = study.run_block(benches)
-            return {
-                bench.cell.key: found.get(bench.cell.key, SuiteError("the study returned nothing for this cell"))
-                for bench in benches
-            }
-        return {bench.cell.key: study.run(bench) for bench in benches}
+        found = study.run_block(benches)
+        return {
+            bench.cell.key: found.get(bench.cell.key, SuiteError("the study returned nothing for this cell"))
+            for bench in benches
+        }
     except Stopped:  # no fault of the cells, which resume
         raise
     except Exception as fault:  # noqa: BLE001 - kept with its cells
         return {bench.cell.key: fault for bench in benches}
 
 
-def _together(study: Any, benches: Sequence[Bench], group: Processes | None) -> dict[str, Any]:
+def _together(study: Study, benches: Sequence[Bench], group: Processes | None) -> dict[str, Any]:
     """What a study returns, once all processes are through with it.
 
     Raises:
@@ -165,7 +174,7 @@ def _together(study: Any, benches: Sequence[Bench], group: Processes | None) -> 
     """
     if group is None:
         return _run(study, benches)
-    shared = getattr(study, "DISTRIBUTED", False)
+    shared = study.DISTRIBUTED
     results = _run(study, benches) if shared or group.leader else {}
     from suite.train.distributed import GRACE  # noqa: PLC0415 - torch, which is loaded by now
 
@@ -189,7 +198,7 @@ def _compute(
     except Exception as fault:  # noqa: BLE001 - a study that cannot be loaded is a fault of its cells
         return {bench.cell.key: bench.settle(fault, seconds=0.0) for bench in benches}
     outcomes: dict[str, Outcome] = {}
-    for together in [benches] if hasattr(study, "run_block") else [[bench] for bench in benches]:
+    for together in _calls(study, benches):
         started = time.monotonic()
         try:
             results = _together(study, together, group)
@@ -272,7 +281,7 @@ def _help(store: Store, cells: Sequence[Cell], device: str, threads: int, group:
         _limit_threads(threads)
         with TemporaryDirectory() as folder:
             helpers: list[Bench] = [Helper(store, cell, device, Path(folder)) for cell in chosen]
-            for together in [helpers] if hasattr(study, "run_block") else [[helper] for helper in helpers]:
+            for together in _calls(study, helpers):
                 _together(study, together, group)
     outcomes: dict[str, Outcome] = group.from_leader()
     return outcomes

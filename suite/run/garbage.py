@@ -11,7 +11,7 @@ from suite.errors import SuiteError, Unavailable, one_line
 from suite.evidence.code import code_digest
 from suite.evidence.draft import RECORD
 from suite.run.plan import asked, cells_of
-from suite.studies import full_cells
+from suite.studies import cells
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -44,8 +44,8 @@ def _of_current_code(store: Store) -> set[str]:
         with suppress(OSError, ValueError, KeyError, TypeError):  # damaged: nothing to keep
             record = json.loads((store.folder(key) / RECORD).read_text(encoding="utf-8"))
             study = record["study"]
-            if study in (_FROZEN, full_cells.STUDY):
-                code = frozen if study == _FROZEN else full_cells.code_of(record["spec"])
+            if study in (_FROZEN, cells.TRAIN):
+                code = frozen if study == _FROZEN else cells.code_of(record["spec"])
                 found |= {key} if record["code"] == code else set()
     return found
 

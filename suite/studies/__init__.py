@@ -1,4 +1,4 @@
-"""What one cell computes: each study is a module with ``REACHES`` and ``run(cell, desk)``.
+"""What one cell computes: each study is a module with the face of :class:`suite.studies.protocol.Study`.
 
-Studies are found by name: study ``network`` is ``suite.studies.network``.
+Studies are found by name: study ``train`` is ``suite.studies.train``.
 """

@@ -2,62 +2,340 @@
 
 from __future__ import annotations
 
+import hashlib
 import shlex
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from suite.errors import SuiteError, Unavailable
 from suite.evidence.cell import Cell
 from suite.evidence.code import code_digest
 from suite.measure.probes import names
-from suite.studies import full_cells
+from suite.sections import EMBEDDED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from suite.profile import Profile
 
+PROBES = tuple(f"suite.measure.probes.{name}" for name in names())
+TRAIN = "train"  # the study that trains, students and teachers alike
+NETWORK_KEYS = ("timm", "overrides", "pretrained", "init", "revision", "fused")
+WEIGHTS_KEYS = ("pretrained", "revision")
+DATA_KEYS = ("source", "size", "mean", "std", "interpolation", "crop_pct", "classes")  # of images on disk
+MACHINE_KEYS = ("loader_workers", "memory_gib")
+MEASURED = "images"  # the data source that is a folder of images to measure networks on
+WIDENED = ("lift", "wide_last")  # students that are widened to the teacher's width
+MATCHED = ("uniform_wide",)  # one of as many parameters as a widened one
+NO_TEACHER = {"network": {}, "weights": ""}
 
-def data_spec(profile: Profile) -> dict[str, Any]:
-    """The profile's ``[data]`` section with the digest of the images themselves."""
-    from suite.data.digits import digest  # noqa: PLC0415 - torch and scikit-learn, not needed to list claims
 
-    spec = dict(profile.section("data"))
-    return spec | {"digest": digest(spec)}
+# -------------------------------------------------------------------------------------------------- data
+
+
+def _training_data(profile: Profile, size: int | None = None) -> tuple[dict[str, Any], str]:
+    """What the cells of a training see, with the digest of the images, and where this machine keeps them.
+
+    Raises:
+        Unavailable: no images were given.
+    """
+    section = profile.section("data")
+    if section["source"] in EMBEDDED:
+        from suite.data.digits import digest as embedded_digest  # noqa: PLC0415 - torch, not needed to list claims
+
+        spec = dict(section) | ({} if size is None else {"size": size})
+        return spec | {"digest": embedded_digest(spec)}, ""
+    from suite.data.training import digest, located  # noqa: PLC0415 - torch and timm, not needed to list claims
+
+    spec = {name: section[name] for name in DATA_KEYS if name in section}
+    spec["source"], root = located(spec["source"], profile.images)
+    if spec["source"] == "folder" and not root:
+        raise Unavailable(
+            "no training images given: pass --images DIR, a folder with class folders (or tar files) under train and "
+            "validation"
+        )
+    return spec | {"digest": digest(spec["source"], root)}, root
+
+
+# -------------------------------------------------------------------------------------------------- networks
 
 
 def _network_spec(profile: Profile, role: str) -> dict[str, Any]:
     return {name: value for name, value in profile.network(role).items() if name in NETWORK_KEYS}
 
 
-PROBES = tuple(f"suite.measure.probes.{name}" for name in names())
-NETWORK_KEYS = ("timm", "overrides", "pretrained", "init", "revision", "fused")
-WEIGHTS_KEYS = ("pretrained", "revision")
-FOLDER = "images"  # the data source that is a folder of images, or another data set that timm reads
+def _untrained(profile: Profile, role: str) -> dict[str, Any]:
+    """The same architecture as initialised, with the changes that the profile wants for a control."""
+    spec = {name: value for name, value in _network_spec(profile, role).items() if name not in WEIGHTS_KEYS}
+    changes = profile.network(role).get("untrained", {})
+    return spec | ({"overrides": {**spec.get("overrides", {}), **changes}} if changes else {})
 
 
-def network(profile: Profile, role: str, seed: int) -> Cell:
-    """Train the network that plays ``role`` with the recipe the profile gives it."""
-    played = profile.network(role)
-    return Cell(
-        study="network",
-        spec={
-            "network": _network_spec(profile, role),
-            "data": data_spec_for(profile, role),
-            "recipe": profile.recipe(played["recipe"]),
-        },
-        seed=seed,
-        code=code_digest("suite.studies.network"),
-        device=profile.device,
-        label=f"train {role}, seed {seed}",
-        weight=float(played.get("cost", 1.0)),
+def _weights_file(profile: Profile, role: str) -> Path | None:
+    return profile.weights.get(role, profile.weights.get(profile.network(role)["timm"]))
+
+
+@cache
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
+
+
+def _pretrained(profile: Profile, role: str) -> tuple[dict[str, Any], str]:
+    """A pretrained teacher's part of the spec, and the file of its weights; empty for the hub's cache.
+
+    Raises:
+        Unavailable: its weights are not on this machine.
+    """
+    spec, name = _network_spec(profile, role), profile.network(role)["timm"]
+    file = _weights_file(profile, role)
+    if file is not None:
+        return spec | {"digest": _file_digest(file)}, str(file)
+    if not _cached(name):
+        raise Unavailable(
+            f"the weights of {name} are not on this machine: pass --weights {role}=FILE, or let timm "
+            f"fetch them once (python -c \"import timm; timm.create_model('{name}', pretrained=True)\")"
+        )
+    return spec, ""
+
+
+def _cached(name: str) -> bool:
+    """Whether timm's weights of this name lie in the hub's cache."""
+    import timm  # noqa: PLC0415
+    from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415
+
+    config = timm.get_pretrained_cfg(name)
+    repository = getattr(config, "hf_hub_id", None)
+    if not repository:
+        return False
+    return any(
+        isinstance(try_to_load_from_cache(repository, file), str) for file in ("model.safetensors", "pytorch_model.bin")
     )
 
 
-def data_spec_for(profile: Profile, role: str) -> dict[str, Any]:
-    """The data as one role sees it: networks of other grids may ask for another image size."""
-    spec = data_spec(profile)
-    size = profile.network(role).get("image_size")
-    return spec if size is None else spec | {"size": size}
+# -------------------------------------------------------------------------------------------------- training
+
+
+def _trained(
+    profile: Profile,
+    seed: int,
+    *,
+    student: Mapping[str, Any],
+    method: Mapping[str, Any],
+    recipe: Mapping[str, Any],
+    label: str,
+    weight: float,
+    group: str,
+    teacher: Mapping[str, Any] | None = None,
+    target: str = "features",
+    needs: Mapping[str, Cell] | None = None,
+    file: str = "",
+    size: int | None = None,
+) -> Cell:
+    """A cell of study *train*; what all cells of a profile share is put in here.
+
+    Args:
+        profile: whose data and machine.
+        seed: of everything.
+        student: the network.
+        method: name and options.
+        recipe: the keys of :class:`suite.train.recipe.Recipe`, and ``augmentation`` and ``evaluate``.
+        label: for people.
+        weight: relative cost.
+        group: of the cells that are trained together.
+        teacher: network, weights and published accuracy.
+        target: what feature terms align with (:mod:`suite.train.targets`).
+        needs: the cell that trains the teacher, if one does.
+        file: weights of a pretrained teacher.
+        size: of the images, where the network wants another than the profile's.
+    """
+    from suite.train.recipe import Evaluate, Recipe  # noqa: PLC0415 - torch and timm, not needed to list claims
+
+    data, root = _training_data(profile, size)
+    settings = dict(recipe)
+    augmentation, evaluate = settings.pop("augmentation"), settings.pop("evaluate")
+    spec = {
+        "data": data,
+        "augmentation": dict(augmentation),
+        "evaluate": Evaluate.of(evaluate).plain(),
+        "student": student,
+        "method": method,
+        "teacher": teacher or NO_TEACHER,
+        "target": target,
+        "recipe": Recipe.of(settings).plain(),
+    }
+    machine = profile.sections.get("machine", {})
+    return Cell(
+        study=TRAIN,
+        spec=spec,
+        seed=seed,
+        needs=needs or {},
+        code=code_of(spec),
+        device=profile.device,
+        label=label,
+        weight=weight,
+        group=group,
+        local={"images": root, "teacher": file} | {name: machine[name] for name in MACHINE_KEYS if name in machine},
+    )
+
+
+def code_of(spec: Mapping[str, Any]) -> str:
+    """Digest of the code that computes a cell of study *train*."""
+    modules = [f"suite.studies.{TRAIN}", f"baselines.{spec['method']['name']}"]
+    if "architecture" in spec["student"]:
+        modules.append(f"baselines.students.{spec['student']['architecture']}")
+    if spec["student"].get("fused") or spec["teacher"]["network"].get("fused"):
+        modules.append("suite.models.fused_cait")
+    return code_digest(*modules)
+
+
+def _recipe(profile: Profile, *changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The students' recipe with changes; ``augmentation`` is taken whole, ``evaluate`` key by key."""
+    distill: Mapping[str, Any] = profile.sections.get("distill", {})
+    found = {
+        **distill.get("recipe", {}),
+        "augmentation": distill.get("augmentation", {}),
+        "evaluate": distill.get("evaluate", {}),
+    }
+    for change in changes:
+        evaluate = {**found["evaluate"], **change.get("evaluate", {})}
+        found = {**found, **change, "evaluate": evaluate}
+    return found
+
+
+def network(profile: Profile, role: str, seed: int) -> Cell:
+    """Train the network that plays ``role``, without a teacher, with the recipe the profile gives it."""
+    played = profile.network(role)
+    named = played.get("recipe", {})
+    own = profile.recipe(named) if isinstance(named, str) else named
+    epochs = {"epochs": played["epochs"]} if "epochs" in played else {}
+    return _trained(
+        profile,
+        seed,
+        student=_network_spec(profile, role),
+        method={"name": "none", "options": {}},
+        recipe=_recipe(profile, own, epochs, {"evaluate": {"weights": True}}),
+        label=f"train {role}, seed {seed}",
+        weight=float(played.get("cost", 1.0)),
+        group=f"{role} of seed {seed}",
+        size=played.get("image_size"),
+    )
+
+
+def student(
+    method: str = "soft_kd",
+    options: Mapping[str, Any] | None = None,
+    *,
+    architecture: str = "plain",
+    width: int | None = None,
+    length: str = "standard",
+    weights: str = "trained",
+    target: str = "features",
+) -> Callable[[Profile, int], Cell]:
+    """Train a student under a method: (profile, seed) -> cell.
+
+    Args:
+        method: a baseline's name; ``none`` trains without a teacher.
+        options: the method's options, where they differ from its defaults; the profile's
+            ``[distill.options.METHOD]`` supplies what is left open here.
+        architecture: a student's name in ``baselines.students``. One that widens is widened to the teacher's width.
+        width: other than the profile's student width; heads keep their width.
+        length: a training length of the profile.
+        weights: ``trained``, or ``random`` for a teacher as initialised (a control).
+        target: what the method's feature terms align with: ``features`` of the teacher, or a control of
+            :mod:`suite.train.targets` (``shuffled_images``, ``permuted_channels``, ``zeros``, ``noise``,
+            ``noise:20``, ``label_code``).
+    """
+    chosen = {name: list(value) if isinstance(value, tuple) else value for name, value in (options or {}).items()}
+
+    def cell(profile: Profile, seed: int) -> Cell:
+        distill = profile.section("distill")
+        if length not in distill["lengths"]:
+            raise Unavailable(f"profile {profile.name} has no training length {length!r}")
+        epochs, standard = distill["lengths"][length], distill["lengths"]["standard"]
+        built = _student_spec(profile, architecture, width)
+        taught = method != "none"
+        said = ", ".join(f"{name} {value}" for name, value in chosen.items())
+        label = (
+            f"{method}{f' ({said})' if said else ''} -> {architecture} {_width(built) or ''}".rstrip()
+            + (f", {length}" if length != "standard" else "")
+            + (f", {weights} teacher" if taught and weights != "trained" else "")
+            + (f", {target.replace('_', ' ')}" if target != "features" else "")
+            + f", seed {seed}"
+        )
+        teacher, needs, file = _teacher(profile, seed, weights) if taught else (NO_TEACHER, {}, "")
+        return _trained(
+            profile,
+            seed,
+            student=built,
+            method={"name": method, "options": {**distill.get("options", {}).get(method, {}), **chosen}},
+            recipe=_recipe(profile, {"epochs": epochs}),
+            label=label,
+            weight=epochs / standard,
+            group=f"block of seed {seed}",
+            teacher=teacher,
+            target=target if taught else "features",
+            needs=needs,
+            file=file,
+        )
+
+    return cell
+
+
+def _teacher(profile: Profile, seed: int, weights: str) -> tuple[dict[str, Any], dict[str, Cell], str]:
+    """The teacher's part of the spec, the cell that trains it if one does, and the file of its weights."""
+    role = profile.section("distill")["teacher"]
+    played = profile.network(role)
+    if weights != "trained":
+        return {"network": _untrained(profile, role), "weights": weights}, {}, ""
+    if not played.get("pretrained"):
+        trained = network(profile, role, seed)
+        return {"network": _network_spec(profile, role), "weights": weights}, {"teacher": trained}, ""
+    spec, file = _pretrained(profile, role)
+    published = {"accuracy": float(played["accuracy"])} if "accuracy" in played else {}
+    return {"network": spec, "weights": weights, **published}, {}, file
+
+
+def _student_spec(profile: Profile, architecture: str, width: int | None) -> dict[str, Any]:
+    """The student's part of the spec.
+
+    Raises:
+        Unavailable: the profile's student is a network of timm, of which there is one form alone.
+    """
+    distill = profile.section("distill")
+    section = distill["student"]
+    if "timm" in section:
+        if architecture != "plain" or width is not None:
+            raise Unavailable(f"{architecture} is built from a plain Vision Transformer, not from {section['timm']}")
+        return {name: section[name] for name in ("timm", "overrides", "init") if name in section}
+    config = dict(section["config"])
+    if width is not None:
+        config["num_heads"] = max(1, width * config["num_heads"] // config["embed_dim"])
+        config["embed_dim"] = width
+    return {
+        "architecture": architecture,
+        "config": config,
+        "init": section["init"],
+        "options": _widening(architecture, profile.network(distill["teacher"])),
+        "spared": architecture not in section.get("decayed", ()),
+    }
+
+
+def _width(spec: Mapping[str, Any]) -> int | None:
+    found: int | None = spec.get("config", {}).get("embed_dim")
+    return found
+
+
+def _widening(architecture: str, teacher: Mapping[str, Any]) -> dict[str, Any]:
+    """What an architecture must know of the teacher: the width it widens to, or is matched in size with."""
+    if architecture not in (*WIDENED, *MATCHED):
+        return {}
+    width = teacher["width"] if "width" in teacher else teacher["overrides"]["embed_dim"]
+    return {"width": width} if architecture in WIDENED else {"as_large_as_wide_last_of": width}
+
+
+# -------------------------------------------------------------------------------------------------- measuring
 
 
 def representation(role: str, *, trained: bool = True) -> Callable[[Profile, int], Cell]:
@@ -70,23 +348,26 @@ def representation(role: str, *, trained: bool = True) -> Callable[[Profile, int
     """
 
     def cell(profile: Profile, seed: int) -> Cell:
-        if profile.sections.get("data", {}).get("source") == FOLDER:
+        source = profile.section("data")["source"]
+        if source == MEASURED:
             return _frozen(profile, role, seed, trained=trained)
+        if source not in EMBEDDED:
+            raise Unavailable(
+                f"profile {profile.name} trains on images and measures no network as it is: ask a profile that "
+                "measures them (--profile frozen --images DIR)"
+            )
+        data, _ = _training_data(profile, profile.network(role).get("image_size"))
         spec: dict[str, Any] = {
-            "network": _network_spec(profile, role),
-            "data": data_spec_for(profile, role),
+            "network": _network_spec(profile, role) if trained else _untrained(profile, role),
+            "data": data,
             "measure": dict(profile.section("measure")),
         }
-        needs: Mapping[str, Cell] = {}
-        if trained and not spec["network"].get("pretrained"):
-            needs = {"network": network(profile, role, seed)}
-        elif not trained:
-            spec["network"] = _untrained(profile, role)
+        learnt = trained and not spec["network"].get("pretrained")
         return Cell(
             study="representation",
             spec=spec,
             seed=seed,
-            needs=needs,
+            needs={"network": network(profile, role, seed)} if learnt else {},
             code=code_digest("suite.studies.representation", *PROBES),
             device=profile.device,
             label=f"measure {'trained' if trained else 'untrained'} {role}, seed {seed}",
@@ -94,12 +375,6 @@ def representation(role: str, *, trained: bool = True) -> Callable[[Profile, int
         )
 
     return cell
-
-
-def _untrained(profile: Profile, role: str) -> dict[str, Any]:
-    """The same architecture as initialised, with the changes that the profile wants for a control."""
-    spec = {name: value for name, value in _network_spec(profile, role).items() if name not in WEIGHTS_KEYS}
-    return spec | {"overrides": {**spec.get("overrides", {}), **profile.network(role).get("untrained", {})}}
 
 
 def _frozen(profile: Profile, role: str, seed: int, *, trained: bool) -> Cell:
@@ -117,18 +392,18 @@ def _frozen(profile: Profile, role: str, seed: int, *, trained: bool) -> Cell:
     data, measure = dict(profile.section("data")), dict(profile.section("measure"))
     measure["groups"] = group_count(len(choose(profile.images, data)))
     local: dict[str, Any] = {"images": profile.images, "role": role, "loaders": measure.pop("loaders", None)}
-    network = _network_spec(profile, role) if trained else _untrained(profile, role)
-    file = profile.weights.get(role, profile.weights.get(played["timm"])) if trained else None
+    spec = _network_spec(profile, role) if trained else _untrained(profile, role)
+    file = _weights_file(profile, role) if trained else None
     if file is not None:
-        network = {name: value for name, value in network.items() if name not in WEIGHTS_KEYS}
-        network["weights"], local["weights"] = file_digest(file), str(file)
-    elif trained and not network.get("pretrained"):
+        spec = {name: value for name, value in spec.items() if name not in WEIGHTS_KEYS}
+        spec["weights"], local["weights"] = file_digest(file), str(file)
+    elif trained and not spec.get("pretrained"):
         raise SuiteError(
             f"profile {profile.name}: network {role!r} has no weights: say pretrained = true, or give a file"
         )
     return Cell(
         study="frozen",
-        spec={"network": network, "data": data | {"digest": digest(profile.images, data)}, "measure": measure},
+        spec={"network": spec, "data": data | {"digest": digest(profile.images, data)}, "measure": measure},
         seed=seed,
         code=code_digest("suite.studies.frozen", *PROBES),
         device=profile.device,
@@ -136,99 +411,3 @@ def _frozen(profile: Profile, role: str, seed: int, *, trained: bool) -> Cell:
         weight=float(played.get("cost", 1.0)),
         local=local,
     )
-
-
-def student(
-    method: str = "soft_kd",
-    options: Mapping[str, Any] | None = None,
-    *,
-    architecture: str = "plain",
-    width: int | None = None,
-    length: str = "standard",
-    weights: str = "trained",
-    distort: str = "",
-) -> Callable[[Profile, int], Cell]:
-    """Train a student under a method: (profile, seed) -> cell.
-
-    Args:
-        method: a baseline's name; ``none`` trains without a teacher.
-        options: the method's options, where they differ from its defaults.
-        architecture: a student's name in ``baselines.students``. One that widens is widened to the teacher's width.
-        width: other than the profile's student width; heads keep their width.
-        length: a training length of the profile.
-        weights: ``trained``, or ``random`` for a teacher as initialised (a control).
-        distort: ``shuffled_images`` or ``permuted_channels`` of the teacher (controls).
-    """
-    chosen = {name: list(value) if isinstance(value, tuple) else value for name, value in (options or {}).items()}
-
-    def cell(profile: Profile, seed: int) -> Cell:
-        distill = profile.section("distill")
-        role = distill["teacher"]
-        config = {} if "timm" in distill["student"] else dict(distill["student"]["config"])
-        if width is not None and config:
-            config["num_heads"] = max(1, width * config["num_heads"] // config["embed_dim"])
-            config["embed_dim"] = width
-        taught = method != "none"
-        said = ", ".join(f"{name} {value}" for name, value in chosen.items())
-        label = (
-            f"{method}{f' ({said})' if said else ''} -> {architecture} {config.get('embed_dim', '')}".rstrip()
-            + (f", {length}" if length != "standard" else "")
-            + (f", {weights} teacher" if taught and weights != "trained" else "")
-            + (f", {distort}" if distort else "")
-            + f", seed {seed}"
-        )
-        widening = _widening(architecture, profile.network(role)) if config else {}
-        if profile.full:
-            return full_cells.student(
-                profile,
-                seed,
-                method=method,
-                options=chosen,
-                architecture=architecture,
-                config=config or None,
-                widening=widening,
-                length=length,
-                weights=weights,
-                distort=distort,
-                label=label,
-            )
-        teacher = {"network": _network_spec(profile, role), "weights": weights if taught else "", "distort": distort}
-        needs = {"teacher": network(profile, role, seed)} if taught and weights == "trained" else {}
-        length_of = distill["lengths"]
-        if length not in length_of:
-            raise Unavailable(f"profile {profile.name} has no training length {length!r}")
-        shared = {"data": data_spec(profile), "images": dict(distill["images"])}
-        spec = shared | {
-            "student": {
-                "architecture": architecture,
-                "config": config,
-                "init": distill["student"]["init"],
-                "options": widening,
-            },
-            "method": {"name": method, "options": chosen},
-            "teacher": teacher,
-            "recipe": dict(distill["recipe"]) | {"steps": length_of[length]},
-        }
-        return Cell(
-            study="student",
-            spec=spec,
-            seed=seed,
-            needs=needs,
-            code=code_digest("suite.studies.student", f"baselines.{method}", f"baselines.students.{architecture}"),
-            device=profile.device,
-            label=label,
-            weight=length_of[length] / length_of["standard"],
-            group=f"block of seed {seed}",
-        )
-
-    return cell
-
-
-def _widening(architecture: str, teacher: Mapping[str, Any]) -> dict[str, Any]:
-    """What an architecture must know of the teacher: the width it widens to, or is matched in size with."""
-    if architecture not in ("lift", "wide_last", "uniform_wide"):
-        return {}
-    width = teacher["width"] if "width" in teacher else teacher["overrides"]["embed_dim"]
-    if architecture in ("lift", "wide_last"):
-        return {"width": width}
-    return {"as_large_as_wide_last_of": width}

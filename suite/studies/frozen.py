@@ -23,6 +23,7 @@ from suite.measure.stream import LayerStream
 from suite.models import layer_tokens
 from suite.models.fused_cait import fuse
 from suite.models.pretrained import Loaded, load_network
+from suite.studies.protocol import separately
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -198,3 +199,7 @@ def run(bench: Bench) -> tuple[Arrays, Metrics]:
     return {**arrays, **recorded}, [
         {"skipped": str(names[place]), "reason": reason} for place, reason in progress.skipped
     ]
+
+
+TOGETHER = DISTRIBUTED = False
+run_block = separately(run)

@@ -1,8 +1,8 @@
-"""What a study is given while it computes a cell, and what it returns."""
+"""What a study is: what it is given to compute cells, and what it returns."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 Arrays: TypeAlias = Mapping[str, np.ndarray[Any, Any] | np.generic]
 Metrics: TypeAlias = list[dict[str, Any]]
+Results: TypeAlias = Mapping[str, tuple[Arrays, Metrics] | Exception]
+"""By cell key: what was computed, or the fault that ended this cell alone."""
 
 
 class Bench(Protocol):
@@ -40,3 +42,27 @@ class Bench(Protocol):
 
     def report(self, fraction: float, text: str) -> None:
         """Tell the person who waits: share done in [0, 1] and a short line."""
+
+
+class Study(Protocol):
+    """A module that computes cells: one of ``suite.studies``, or any module by its dotted name.
+
+    Attributes:
+        TOGETHER: whether the cells of a group are computed by one call; else each is by a call of its own.
+        DISTRIBUTED: whether all processes of a job compute a call together; else the first one does alone.
+    """
+
+    TOGETHER: bool
+    DISTRIBUTED: bool
+
+    def run_block(self, benches: Sequence[Bench], /) -> Results:
+        """Compute cells; whatever it raises is the fault of all of them."""
+
+
+def separately(run: Callable[[Bench], tuple[Arrays, Metrics]]) -> Callable[[Sequence[Bench]], Results]:
+    """The ``run_block`` of a study that knows one cell at a time."""
+
+    def run_block(benches: Sequence[Bench]) -> Results:
+        return {bench.cell.key: run(bench) for bench in benches}
+
+    return run_block

@@ -9,7 +9,8 @@ import torch
 from suite.data import load, normalise
 from suite.measure.stream import LayerStream
 from suite.models import build, layer_tokens
-from suite.studies.network import restore
+from suite.studies.networks import restore
+from suite.studies.protocol import separately
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,3 +76,7 @@ def run(bench: Bench) -> tuple[Arrays, Metrics]:
         bench=bench,
     )
     return arrays, []
+
+
+TOGETHER = DISTRIBUTED = False
+run_block = separately(run)

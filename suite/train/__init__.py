@@ -1,1 +1,1 @@
-"""Training: recipes, supervised training, co-training of a block."""
+"""One trainer for every scale: recipes, the stream of slices, students side by side, checkpoints, processes."""

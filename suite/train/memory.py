@@ -11,18 +11,20 @@ import torch
 from torch.autograd.graph import saved_tensors_hooks
 
 from baselines.protocol import total
+from suite.train.numerics import eagerly
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from torch import nn
 
-    from suite.train.full import FullStudent
-    from suite.train.teacher import Batch
+    from suite.train.stream import Batch
+    from suite.train.student import Student
 
 GIB = 2**30
 MOMENTS = 2  # tensors that AdamW keeps per parameter
-PROBED = 2  # images that are enough to see what a forward pass keeps
+PROBED = (2, 4)  # images of two forward passes that tell what grows with the slice from what does not
+MARGIN = 1.15  # for what is not counted: fragments, work space of kernels, raised maps, the evaluation
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def footprint(module: nn.Module) -> int:
     return size(module.parameters()) + size(module.buffers())
 
 
-def kept_for_backward(student: FullStudent, batch: Batch) -> int:
+def kept_for_backward(student: Student, batch: Batch) -> int:
     """Bytes that the student's forward pass and loss keep for the backward pass, its parameters aside."""
     buffers = [buffer.clone() for buffer in student.both.buffers()]
     own = {p.untyped_storage().data_ptr() for p in student.both.parameters()}
@@ -82,33 +84,38 @@ def kept_for_backward(student: FullStudent, batch: Batch) -> int:
 
     alive: list[Any] = []
     with saved_tensors_hooks(note, lambda tensor: tensor):
-        given = batch.teachers[student.teacher] if student.teacher else None
-        alive.append(total(student.terms(batch, given, seed=0)))
+        alive.append(total(student.terms(batch, student.given(batch, 0), seed=0)))
     for buffer, before in zip(student.both.buffers(), buffers, strict=True):
         buffer.copy_(before)  # batch norm has counted the probe
     return sum(seen.values())
 
 
-def need(student: FullStudent, probe: Batch, micro_batch: int) -> Need:
-    """What a student needs for slices of ``micro_batch`` images, from a forward pass of a few.
+def need(student: Student, probes: tuple[Batch, Batch], micro_batch: int) -> Need:
+    """What a student needs for slices of ``micro_batch`` images.
 
-    Terms that grow with the square of the slice (relations between images) are underestimated.
+    A line through what two slices of other sizes keep: half-precision copies of the weights do not grow with the
+    slice. Terms that grow with its square (relations between images) are underestimated.
     """
     student.both.train()
     trained = [p for p in student.both.parameters() if p.requires_grad]
-    kept = kept_for_backward(student, probe)
+    with eagerly():
+        small, large = (kept_for_backward(student, probe) for probe in probes)
+    images = [len(probe.pixels) for probe in probes]
+    slope = (large - small) / (images[1] - images[0])
     return Need(
         label=student.label,
         weights=footprint(student.both),
         gradients=size(trained),
         optimiser=MOMENTS * size(trained),
-        average=footprint(student.network),
-        activations=kept * micro_batch // len(probe.pixels),
+        average=footprint(student.network) if student.average else 0,
+        activations=max(0, round(small + slope * (micro_batch - images[0]))),
     )
 
 
 def fitting(needs: Sequence[Need], shared: int, available: int) -> list[bool]:
-    """Which students fit beside those before them: teachers and what is lasting add up, activations do not.
+    """Which students fit beside those before them.
+
+    Teachers and what is lasting add up, activations do not; a margin is left.
 
     Args:
         needs: of every student, in order.
@@ -119,7 +126,7 @@ def fitting(needs: Sequence[Need], shared: int, available: int) -> list[bool]:
     lasting, largest = shared, 0
     for one in needs:
         with_it = lasting + one.lasting + max(largest, one.activations)
-        fits.append(with_it <= available)
+        fits.append(MARGIN * with_it <= available)
         if fits[-1]:
             lasting, largest = lasting + one.lasting, max(largest, one.activations)
     return fits

@@ -1,52 +1,67 @@
-"""Optimiser and schedule of a recipe, from timm's parts."""
+"""The optimiser and the schedule that a recipe asks for, from timm's parts."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import torch
-from timm.optim import create_optimizer_v2  # type: ignore[attr-defined]
-from timm.scheduler import CosineLRScheduler  # type: ignore[attr-defined]
+from timm.optim import create_optimizer_v2, param_groups_weight_decay  # type: ignore[attr-defined]
+from timm.scheduler import CosineLRScheduler, create_scheduler_v2  # type: ignore[attr-defined]
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection
 
+    import torch
     from torch import nn
 
+    from suite.train.recipe import Recipe
 
-def optimiser(module: nn.Module, recipe: Mapping[str, Any]) -> torch.optim.Optimizer:
-    """AdamW as the recipe says; norms, biases and one-dimensional parameters are not decayed (timm's rule)."""
-    made: torch.optim.Optimizer = create_optimizer_v2(
-        module, opt="adamw", lr=recipe["lr"], weight_decay=recipe["weight_decay"], fused=True
-    )
+# The papers' engine steps its schedule after an epoch, so that the first two epochs share the first rate.
+LAG = 1
+
+
+def optimiser(modules: nn.Module, recipe: Recipe, *, spared: Collection[str] = ()) -> torch.optim.Optimizer:
+    """AdamW as the recipe says.
+
+    Args:
+        modules: what is trained.
+        recipe: whose rates.
+        spared: names of parameters that are not decayed, besides biases, norms and others of one dimension.
+    """
+    groups = param_groups_weight_decay(modules, recipe.weight_decay, no_weight_decay_list=spared)
+    made: torch.optim.Optimizer = create_optimizer_v2(groups, opt="adamw", lr=recipe.rate, weight_decay=0.0, fused=True)
     return made
 
 
-def schedule(made: torch.optim.Optimizer, recipe: Mapping[str, Any], *, steps: int) -> CosineLRScheduler:
-    """Linear warm-up, then cosine to the recipe's smallest rate, stepped once per batch.
+class Schedule:
+    """Linear warm-up, then a cosine to the smallest rate (timm's)."""
 
-    Args:
-        made: the optimiser.
-        recipe: ``warmup`` (fraction of all steps), ``min_lr``, ``warmup_lr``.
-        steps: length of training in batches.
-    """
-    return CosineLRScheduler(
-        made,
-        t_initial=steps,
-        lr_min=recipe["min_lr"],
-        warmup_t=round(recipe["warmup"] * steps),
-        warmup_lr_init=recipe["warmup_lr"],
-        warmup_prefix=False,
-        t_in_epochs=False,
-    )
+    def __init__(self, made: torch.optim.Optimizer, recipe: Recipe, *, steps_per_epoch: int) -> None:
+        """Take over the optimiser's rate."""
+        self._per_epoch = steps_per_epoch
+        self._by_step = recipe.schedule == "step"
+        if self._by_step:
+            self._schedule: Any = CosineLRScheduler(
+                made,
+                t_initial=recipe.epochs * steps_per_epoch,
+                lr_min=recipe.min_lr,
+                warmup_t=round(recipe.warm * steps_per_epoch),
+                warmup_lr_init=recipe.warmup_lr,
+                warmup_prefix=False,
+                t_in_epochs=False,
+            )
+        else:
+            self._schedule, _ = create_scheduler_v2(
+                made,
+                sched="cosine",
+                num_epochs=recipe.epochs,
+                warmup_epochs=round(recipe.warm),
+                warmup_lr=recipe.warmup_lr,
+                min_lr=recipe.min_lr,
+            )
 
-
-def update(
-    loss: torch.Tensor, made: torch.optim.Optimizer, parameters: list[nn.Parameter], clip: float | None
-) -> float:
-    """One backward pass, optional clipping and one update; returns the gradient norm before clipping."""
-    made.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    norm = torch.nn.utils.clip_grad_norm_(parameters, clip or float("inf"))
-    made.step()
-    return float(norm)
+    def enter(self, step: int) -> None:
+        """Set the rate of a step."""
+        if self._by_step:
+            self._schedule.step_update(step)
+        else:
+            self._schedule.step(max(0, step // self._per_epoch - LAG))

@@ -26,7 +26,14 @@ ROUND = 256  # the epoch of repeated augmentation is a multiple of it (DeiT's sa
 
 
 class View(NamedTuple):
-    """One image of one epoch, at its place in the epoch's order: copies of an image differ in their place."""
+    """One view of one image; what it looks like depends on these numbers and the seed alone.
+
+    Attributes:
+        image: which.
+        epoch: which epoch's; of a finite number of views, the epoch modulo that number.
+        place: tells views of one epoch apart: its place in the epoch's order, or, of a finite number of views, one
+            that is the same whenever the view returns. Modulo the number of repeats it is the number of the copy.
+    """
 
     image: int
     epoch: int
@@ -44,6 +51,7 @@ class Order:
         repeats: copies of an image among its epoch's views (1: none). An epoch shows as many views as there are
             images either way, so that with three copies it visits a third of the images.
         seed: the block's.
+        views: different views of an image, shown in turn; 0: a new one every epoch.
     """
 
     images: int
@@ -51,6 +59,7 @@ class Order:
     micro_batch: int
     repeats: int
     seed: int
+    views: int = 0
     _epoch: tuple[int, list[int]] = field(default=(-1, []), init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -107,7 +116,11 @@ class Order:
         epoch, within = divmod(step, self.steps_per_epoch)
         order = self._of_epoch(epoch)
         first = within * self.batch
-        return [View(order[place], epoch, place) for place in range(first + number, first + self.batch, self.slices)]
+        places = range(first + number, first + self.batch, self.slices)
+        if not self.views:
+            return [View(order[place], epoch, place) for place in places]
+        turn = epoch % self.views
+        return [View(order[place], turn, order[place] * self.repeats + place % self.repeats) for place in places]
 
     def of_process(self, rank: int, processes: int) -> range:
         """The slices that a process computes.

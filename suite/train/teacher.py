@@ -1,63 +1,35 @@
-"""What students are shown: batches of views with the outputs of one or more teachers, computed once.
-
-Two streams with one face. A :class:`Bank` holds a fixed set of views and every teacher's outputs on them: right
-for small data. :class:`Live` draws fresh views for every step and asks the teachers once per step, for the
-union of what the students tap: right where outputs cannot be kept. Both depend on the step's number and the
-seed alone, never on how many students look on, so that a killed block resumes at any step.
-"""
+"""What the students of a block are told: the outputs of their teachers, asked once for all of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
 from baselines.protocol import Outputs, Reading
-from suite.data import Images, normalise, random_views
+from suite.train.order import View
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Iterable, Sequence
 
-    from baselines.students import Tapped
+    from baselines.protocol import Taps
+    from suite.train.numerics import Numerics
+    from suite.train.stream import Source
+
+CHUNK = 256  # views of one forward pass whose answers are kept
+FAR = 4.0  # standard errors between a teacher's accuracy and its published one at which they are not the same
 
 
 class UntrainedTeacher(ValueError):
-    """The teacher's logits carry no knowledge of the classes."""
+    """The teacher does not know the classes, or not as it is published to."""
 
 
-@dataclass(frozen=True)
-class Batch:
-    """One step's views ``[B, channels, H, W]`` (normalised), labels ``[B]`` and teachers' outputs by name."""
-
-    pixels: torch.Tensor
-    labels: torch.Tensor
-    teachers: Mapping[str, Outputs]
-
-
-class Stream(Protocol):
-    """Batches by number."""
-
-    def batch(self, step: int) -> Batch:
-        """The batch of a step; the same number gives the same batch."""
-
-
-@dataclass(frozen=True)
-class Teacher:
-    """A network in eval mode and what is tapped of it."""
-
-    network: Tapped
-    reading: Reading = field(default_factory=Reading)
-
-    def __call__(self, pixels: torch.Tensor) -> Outputs:
-        """Outputs for a batch, without a graph."""
-        self.network.eval()
-        with torch.no_grad():
-            outputs: Outputs = self.network(pixels, **self.reading.keywords())
-        return outputs
-
-
-def require_trained(logits: torch.Tensor, labels: torch.Tensor) -> float:
+def require_trained(right: int, images: int, *, classes: int, published: float | None = None) -> float:
     """Check that a teacher knows its classes before any student is trained; returns its accuracy in percent.
 
     A head that was never trained is right at chance and gives near-uniform targets (the MAE pair among the
@@ -65,143 +37,140 @@ def require_trained(logits: torch.Tensor, labels: torch.Tensor) -> float:
     useful teacher and far above what an untrained head reaches on a few hundred images.
 
     Args:
-        logits: ``[I, classes]`` on held-out images.
-        labels: ``[I]``.
+        right: images that it classifies correctly.
+        images: how many were shown.
+        classes: how many there are.
+        published: its published top-1 accuracy in percent, where there is one for these images.
 
     Raises:
-        UntrainedTeacher: accuracy is below twice chance.
+        UntrainedTeacher: accuracy is below twice chance, or further from the published one than images vary.
     """
-    right = float((logits.argmax(dim=1) == labels).double().mean())
-    chance = 1.0 / logits.shape[1]
-    if right < 2 * chance:
+    share, chance = right / images, 1.0 / classes
+    if share < 2 * chance:
         raise UntrainedTeacher(
-            f"the teacher is right on {right:.1%} of the images, chance is {chance:.1%}: "
+            f"the teacher is right on {share:.1%} of the images, chance is {chance:.1%}: "
             "train its head, or choose weights that come with one"
         )
-    return 100 * right
+    if published is not None:
+        expected = published / 100
+        errors = abs(share - expected) / math.sqrt(expected * (1 - expected) / images)
+        if errors > FAR:
+            raise UntrainedTeacher(
+                f"the teacher is right on {share:.2%} of {images:,} images and published with {published:g} %, "
+                f"{errors:.0f} standard errors away: weights, images or their order of classes are others"
+            )
+    return 100 * share
 
 
-def _seeded(*numbers: int) -> torch.Generator:
-    """A generator that depends on all numbers."""
-    mixed = 0
-    for number in numbers:
-        mixed = (mixed * 1_000_003 + number + 1) % (2**62)
-    return torch.Generator().manual_seed(mixed)
+@dataclass(frozen=True)
+class Teacher:
+    """A network and what is read of it."""
+
+    network: torch.nn.Module
+    reading: Reading
+
+    @classmethod
+    def of(cls, network: torch.nn.Module, taps: Iterable[Taps]) -> Teacher:
+        """A network of which all is read that any of its students taps."""
+        return cls(network, reduce(or_, (one.of_teacher for one in taps), Reading()))
+
+    def __call__(self, pixels: torch.Tensor) -> Outputs:
+        """Outputs for a batch, in evaluation mode and without a graph."""
+        self.network.eval()
+        with torch.no_grad():
+            outputs: Outputs = self.network(pixels, **self.reading.keywords())
+        return outputs
 
 
-def _take(outputs: Outputs, index: torch.Tensor) -> Outputs:
-    return outputs.each(lambda x: x[index])
-
-
-def _join(parts: list[Outputs]) -> Outputs:
-    first = parts[0]
-
-    def joined(of: Callable[[Outputs], torch.Tensor | None]) -> torch.Tensor | None:
-        found = [x for x in map(of, parts) if x is not None]
-        return torch.cat(found) if found else None
-
-    return Outputs(
-        logits=torch.cat([part.logits for part in parts]),
-        maps={layer: torch.cat([part.maps[layer] for part in parts]) for layer in first.maps},
-        final=joined(lambda part: part.final),
-        pooled=joined(lambda part: part.pooled),
-        attention={tap: torch.cat([part.attention[tap] for part in parts]) for tap in first.attention},
+def only(outputs: Outputs, reading: Reading) -> Outputs:
+    """What one student reads of a teacher of which others read something else, too."""
+    return replace(
+        outputs,
+        maps={layer: outputs.maps[layer] for layer in reading.layers},
+        final=outputs.final if reading.final else None,
+        pooled=outputs.pooled if reading.pooled else None,
+        attention={tap: outputs.attention[tap] for tap in reading.attention},
     )
 
 
-class Bank:
-    """A fixed set of views of a few images, with every teacher's outputs on them."""
+class Answers(Protocol):
+    """Teachers' outputs for the views of a slice."""
 
-    def __init__(
-        self,
-        images: Images,
-        teachers: Mapping[str, Teacher],
-        *,
-        data: Mapping[str, Any],
-        views: int,
-        distort: Mapping[str, Any],
-        batch: int,
-        seed: int,
-        device: str,
-        chunk: int = 256,
-    ) -> None:
-        """Draw the views and ask every teacher once.
-
-        Args:
-            images: what the students may see.
-            teachers: by name.
-            data: the profile's data section (mean, std).
-            views: views per image.
-            distort: bounds of the views, see :func:`suite.data.random_views`.
-            batch: views per step.
-            seed: of views and order.
-            device: where teachers run and the bank is kept.
-            chunk: views per forward pass of a teacher.
-        """
-        generator = _seeded(seed, 0)
-        pixels = images.pixels.repeat(views, 1, 1, 1)
-        self.pixels = normalise(random_views(pixels, distort, generator=generator), data).to(device)
-        self.labels = images.labels.repeat(views).to(device)
-        self.batch_size, self.seed = min(batch, len(self.labels)), seed
-        self.teachers = {
-            name: _join([teacher(part) for part in torch.split(self.pixels, chunk)])
-            for name, teacher in teachers.items()
-        }
-
-    def batch(self, step: int) -> Batch:
-        """The views of a step: every pass over the bank is in a new random order."""
-        per_pass = len(self.labels) // self.batch_size
-        number, position = divmod(step, per_pass)
-        order = torch.randperm(len(self.labels), generator=_seeded(self.seed, 1, number))
-        index = order[position * self.batch_size : (position + 1) * self.batch_size].to(self.labels.device)
-        return Batch(
-            self.pixels[index],
-            self.labels[index],
-            {name: _take(outputs, index) for name, outputs in self.teachers.items()},
-        )
+    def __call__(self, views: Sequence[View], pixels: torch.Tensor, /) -> dict[str, Outputs]:
+        """By teacher's name, for ``pixels`` ``[B, channels, H, W]``, the views themselves."""
 
 
 class Live:
-    """Fresh views at every step, and one pass of every teacher for all students."""
+    """Asks every teacher anew for every slice."""
 
-    def __init__(
-        self,
-        images: Images,
-        teachers: Mapping[str, Teacher],
-        *,
-        data: Mapping[str, Any],
-        distort: Mapping[str, Any],
-        batch: int,
-        seed: int,
-        device: str,
-    ) -> None:
-        """Nothing is computed before a batch is asked for; arguments as in :class:`Bank`."""
-        self.images, self.teachers = images, teachers
-        self.data, self.distort = data, distort
-        self.batch_size, self.seed, self.device = min(batch, len(images)), seed, device
+    def __init__(self, teachers: Mapping[str, Teacher], numerics: Numerics) -> None:
+        self._teachers, self._numerics = teachers, numerics
 
-    def batch(self, step: int) -> Batch:
-        """The batch of a step; every epoch is in a new random order."""
-        per_epoch = len(self.images) // self.batch_size
-        epoch, position = divmod(step, per_epoch)
-        order = torch.randperm(len(self.images), generator=_seeded(self.seed, 1, epoch))
-        index = order[position * self.batch_size : (position + 1) * self.batch_size]
-        views = random_views(self.images.pixels[index], self.distort, generator=_seeded(self.seed, 2, step))
-        pixels = normalise(views, self.data).to(self.device)
-        labels = self.images.labels[index].to(self.device)
-        return Batch(pixels, labels, {name: teacher(pixels) for name, teacher in self.teachers.items()})
+    def __call__(self, _views: Sequence[View], pixels: torch.Tensor) -> dict[str, Outputs]:
+        """One forward pass of each."""
+        with self._numerics.autocast():
+            return {name: teacher(pixels) for name, teacher in self._teachers.items()}
 
 
-def shuffle_images(outputs: Outputs) -> Outputs:
-    """A control: every image gets its neighbour's features, so they say nothing of it; the logits stay its own."""
-    return outputs.each_feature(lambda x: torch.roll(x, 1, dims=0))
+class Kept:
+    """Asks every teacher once for each of a finite number of views, and keeps what it says.
+
+    All images of one view number are asked for together, in their own order, so that an answer depends neither on
+    the step that needs it first nor on the students that look on.
+    """
+
+    def __init__(self, teachers: Mapping[str, Teacher], source: Source, repeats: int, numerics: Numerics) -> None:
+        """Nothing is asked yet.
+
+        Args:
+            teachers: by name, with all that any student of the block will need.
+            source: the training images.
+            repeats: copies of an image in an epoch.
+            numerics: where to compute.
+        """
+        self._live, self._names = Live(teachers, numerics), tuple(teachers)
+        self._source, self._repeats, self._numerics = source, repeats, numerics
+        self._known: dict[tuple[int, int], dict[str, Outputs]] = {}
+
+    def __call__(self, views: Sequence[View], _pixels: torch.Tensor) -> dict[str, Outputs]:
+        """Answers that are known, or are known from now on."""
+        if not self._names:
+            return {}
+        turns = sorted({(view.epoch, view.place % self._repeats) for view in views})
+        groups = [[n for n, view in enumerate(views) if (view.epoch, view.place % self._repeats) == t] for t in turns]
+        parts = [
+            {name: _take(outputs, [views[n].image for n in group]) for name, outputs in self._all(*turn).items()}
+            for turn, group in zip(turns, groups, strict=True)
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        places = [n for group in groups for n in group]
+        back = sorted(range(len(places)), key=places.__getitem__)
+        return {name: _take(_join([part[name] for part in parts]), back) for name in self._names}
+
+    def _all(self, number: int, copy: int) -> dict[str, Outputs]:
+        """Of one view number: every image's view, of one copy."""
+        if (number, copy) not in self._known:
+            views = [View(image, number, image * self._repeats + copy) for image in range(len(self._source))]
+            chunks = [views[first : first + CHUNK] for first in range(0, len(views), CHUNK)]
+            found = [self._live((), self._numerics.pixels(pixels)) for pixels, _ in self._source.read(chunks)]
+            self._known[number, copy] = {name: _join([part[name] for part in found]) for name in self._names}
+        return self._known[number, copy]
 
 
-def permute_channels(outputs: Outputs, *, seed: int) -> Outputs:
-    """A control: the second axis (channels, or heads) of all but the logits in one fixed other order."""
+def _take(outputs: Outputs, index: Sequence[int]) -> Outputs:
+    """Some of the images."""
+    chosen = torch.tensor(index, device=outputs.logits.device)
+    return outputs.each(lambda values: values[chosen])
 
-    def permuted(values: torch.Tensor) -> torch.Tensor:
-        order = torch.randperm(values.shape[1], generator=_seeded(seed, values.shape[1]))
-        return values[:, order.to(values.device)]
 
-    return outputs.each_feature(permuted)
+def _join(parts: Sequence[Outputs]) -> Outputs:
+    """One after the other."""
+    found: dict[str, Any] = {}
+    for field in fields(Outputs):
+        values = [getattr(part, field.name) for part in parts]
+        if isinstance(values[0], Mapping):
+            found[field.name] = {name: torch.cat([value[name] for value in values]) for name in values[0]}
+        else:
+            found[field.name] = None if values[0] is None else torch.cat(values)
+    return Outputs(**found)

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from functools import cache, reduce
-from operator import or_
+from functools import cache
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from baselines import METHODS, Network, Reading
+from baselines import METHODS, Network
 from baselines import build as build_method
 from baselines.students import Tapped, ViTConfig, build_student, width_aware
 from suite import profile
-from suite.data import Images, load
 from suite.models import build, choose_attention
-from suite.train.block import Student
-from suite.train.teacher import Bank, Live, Teacher
+from suite.studies.cells import student as student_cell
+from suite.studies.images import open_sets
+from suite.train.distributed import Processes
+from suite.train.loop import train
+from suite.train.numerics import Numerics
+from suite.train.order import Order
+from suite.train.recipe import Evaluate, Recipe
+from suite.train.stream import Mix, Stream
+from suite.train.student import Student
+from suite.train.teacher import Kept, Live, Teacher
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,10 +30,11 @@ if TYPE_CHECKING:
 
 DESK = profile.load("desk")
 DISTILL = DESK.section("distill")
-DATA = DESK.section("data")
+SPEC = student_cell()(DESK, 0).spec
 LAST = {"student_layers": [-1], "teacher_layers": [-1]}
 FIRST = {"student_layers": [0], "teacher_layers": [0]}
 BOTH = {"student_layers": [0, -1], "teacher_layers": [0, -1]}
+CPU, ALONE = Numerics("cpu"), Processes()
 # Eight students of the claims' arms: method and options.
 EIGHT: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("soft_kd", {}),
@@ -38,12 +46,29 @@ EIGHT: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("projector_kd_released", LAST),
     ("fitnet", {}),
 )
+_turn = count()
+
+
+def recipe(**changes: Any) -> Recipe:
+    return Recipe.of(SPEC["recipe"] | changes)
+
+
+def sets(how: Recipe) -> Any:
+    return open_sets(
+        SPEC["data"],
+        SPEC["augmentation"],
+        recipe=how,
+        evaluate=Evaluate.of(SPEC["evaluate"]),
+        seed=0,
+        local={},
+        processes=1,
+        device="cpu",
+    )
 
 
 @cache
-def few() -> Images:
-    split = load(DATA)
-    return split.train.first(DISTILL["images"]["few_shot"])
+def example() -> torch.Tensor:
+    return next(iter(sets(recipe()).clean.read([range(2)])))[0]
 
 
 @cache
@@ -53,13 +78,17 @@ def teacher() -> Tapped:
 
 @cache
 def taught_shapes() -> Network:
-    return teacher().network(few().pixels[:2])
+    return teacher().network(example())
+
+
+def order(how: Recipe) -> Order:
+    return Order(how.images, how.batch, how.slice, how.repeats, 0, how.views)
 
 
 def student(
-    name: str, options: Mapping[str, Any], folder: Path, *, key: str = "student", steps: int = 10_000, seed: int = 0
+    name: str, options: Mapping[str, Any], folder: Path, *, key: str = "student", epochs: int = 1000, seed: int = 0
 ) -> Student:
-    """A student of the profile; it is evaluated after its last step only, at no cost."""
+    """A student of the profile."""
     config = DISTILL["student"]["config"]
     choose_attention(config)
     network = build_student(
@@ -70,45 +99,57 @@ def student(
     )
     method = build_method(
         name,
-        student=network.network(few().pixels[:2]),
+        student=network.network(example()),
         teacher=taught_shapes() if METHODS[name].needs_teacher else None,
         options=options,
         generator=torch.Generator().manual_seed(1),
     )
+    how = recipe(epochs=epochs)
     return Student(
         key=key,
+        label=key,
         network=network,
         method=method,
-        recipe=DISTILL["recipe"] | {"steps": steps},
-        generator=torch.Generator().manual_seed(2),
-        evaluate=lambda _network: {},
-        checkpoint=folder / f"{key}.pt",
+        recipe=how,
+        steps_per_epoch=order(how).steps_per_epoch,
+        slices=1,
+        seed=2,
+        numerics=CPU,
+        processes=ALONE,
+        checkpoint=folder / f"{key}-{next(_turn)}.pt",
         teacher="it" if METHODS[name].needs_teacher else "",
     )
 
 
-def tapped(students: Sequence[Student]) -> dict[str, Teacher]:
-    """The teacher with the union of what the students tap."""
-    asked = [each.method.taps.of_teacher for each in students]
-    return {"it": Teacher(teacher(), reduce(or_, asked, Reading()))}
+def stream(students: Sequence[Student], *, kept: bool = False) -> Stream:
+    """Slices for these students; teachers are asked anew for every step, or once for every view."""
+    how = recipe() if kept else recipe(views=0)
+    source = sets(how).train
+    asked = {"it": Teacher.of(teacher(), [each.method.taps for each in students if each.teacher])}
+    answers = Kept(asked, source, how.repeats, CPU) if kept else Live(asked, CPU)
+    return Stream(source, order(how), answers, mix=Mix(0.0, 0.0, 10, 0), processes=ALONE, numerics=CPU)
 
 
-def live(students: Sequence[Student]) -> Live:
-    images = DISTILL["images"]
-    return Live(
-        few(), tapped(students), data=DATA, distort=images["distort"], batch=images["batch"], seed=0, device="cpu"
+def run(students: Sequence[Student], batches: Stream) -> None:
+    """Train without looking, and without checkpoints."""
+    train(
+        students,
+        batches,
+        processes=ALONE,
+        evaluate=lambda due: {each.key: {} for each in due},
+        share=1e-12,
     )
 
 
-def bank(students: Sequence[Student]) -> Bank:
-    images = DISTILL["images"]
-    return Bank(
-        few(),
-        tapped(students),
-        data=DATA,
-        views=images["views"],
-        distort=images["distort"],
-        batch=images["batch"],
-        seed=0,
-        device="cpu",
-    )
+def batch(students: Sequence[Student]) -> Any:
+    """The first slice of the training."""
+    ((_, found),) = stream(students).step(0)
+    return found
+
+
+def step(each: Student, given: Any) -> None:
+    """One step on a slice, alone."""
+    each.begin()
+    each.learn(given, 0)
+    values = each.gathered().tolist()
+    each.update(dict(zip(each.named, values, strict=True)))

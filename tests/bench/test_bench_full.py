@@ -1,8 +1,8 @@
 """Training as printed: what a step costs beside the student's bare step, in time and memory, and what it uses of a GPU.
 
-On a CPU at a small scale; the full-size pair, with random weights, takes one step of two images and shows shapes and
+On a CPU at a small scale; the full-size pair, with random weights, takes one step of four images and shows shapes and
 costs alone. On a GPU the full-size pair trains in bfloat16 at the recipe's slice, and model FLOP utilisation is
-printed: FLOPs of teacher and students by torch's counter, against the chip's dense peak.
+printed: FLOPs of teacher and students by timm's table, against the chip's dense peak.
 """
 
 from __future__ import annotations
@@ -16,15 +16,17 @@ from bench_timing import always, take_turns
 from timm.layers import set_fused_attn
 from torch.utils.flop_counter import FlopCounterMode
 
-from baselines import METHODS, Reading
+from baselines import METHODS
 from baselines import build as build_method
 from baselines.students import Tapped, ViTConfig, build_student
 from suite.models import build
 from suite.train.distributed import Processes
-from suite.train.full import FullStudent
 from suite.train.memory import GIB, footprint, need
-from suite.train.order import Order
-from suite.train.slices import Mix, Numerics, Slices
+from suite.train.numerics import Numerics
+from suite.train.recipe import Recipe
+from suite.train.stream import Batch
+from suite.train.student import Student
+from suite.train.teacher import Live, Teacher
 
 CAIT_S24 = {"timm": "cait_s24_224", "overrides": {"init_values": 1.0}}
 SMALL_CAIT = {"timm": "cait_s24_224", "overrides": {"img_size": 64, "embed_dim": 96, "depth": 8, "num_heads": 4}}
@@ -47,24 +49,15 @@ RECIPE = {
 
 
 def setting(pair, config, micro, *, numerics):
-    """Slices of random images, of which a step has one."""
+    """A slice of random images, of which a step has one."""
     teacher = Tapped(build(pair, seed=0)).eval().requires_grad_(False)
     shapes = teacher.network(torch.zeros(2, 3, config.img_size, config.img_size))
     numerics.place(teacher)
-    stream = Slices(
-        [],
-        Order(4 * micro, micro, micro, 1, 0),
-        {"it": teacher},
-        mix=Mix(0.0, 0.0, 1000, 0),
-        processes=Processes(),
-        numerics=numerics,
-        workers=0,
-    )
     generator = torch.Generator().manual_seed(0)
     pixels = numerics.pixels(torch.randn(micro, 3, config.img_size, config.img_size, generator=generator))
     labels = torch.randint(1000, (micro,), generator=generator).to(numerics.device)
     return SimpleNamespace(
-        stream=stream, shapes=shapes, pixels=pixels, labels=labels, numerics=numerics, config=config, micro=micro
+        teacher=teacher, shapes=shapes, pixels=pixels, labels=labels, numerics=numerics, config=config, micro=micro
     )
 
 
@@ -78,12 +71,12 @@ def student(made, name, options, folder):
         options=options,
         generator=torch.Generator().manual_seed(1),
     )
-    return FullStudent(
+    return Student(
         key=name,
         label=name,
         network=network,
         method=method,
-        recipe=RECIPE | {"batch": made.micro},
+        recipe=Recipe.of(RECIPE | {"batch": made.micro}),
         steps_per_epoch=4,
         slices=1,
         seed=0,
@@ -94,12 +87,12 @@ def student(made, name, options, folder):
     )
 
 
-def batch_for(made, students):
-    wanted = {}
-    for one in students:
-        if one.teacher:
-            wanted["it"] = wanted.get("it", Reading()) | one.method.taps.of_teacher
-    return made.stream.taught(made.pixels, made.labels, wanted)
+def batch_for(made, students, count=None):
+    """A slice, or its first images, with what the teacher says of it."""
+    taps = [one.method.taps for one in students if one.teacher]
+    asked = {"it": Teacher.of(made.teacher, taps)} if taps else {}
+    pixels, labels = made.pixels[:count], made.labels[:count]
+    return Batch(pixels, labels, Live(asked, made.numerics)((), pixels))
 
 
 def step(made, students):
@@ -111,7 +104,8 @@ def step(made, students):
         batch = batch_for(made, students)
         for one in students:
             one.learn(batch, 0)
-            one.update()
+        for one, values in zip(students, [one.gathered() for one in students], strict=True):
+            one.update(dict(zip(one.named, values.tolist(), strict=True)))
         if CUDA and made.numerics.device == "cuda":
             torch.cuda.synchronize()
 
@@ -160,10 +154,10 @@ def compare_all(made, folder, ledger, *, rounds, threads, what):
 
 def show_memory(made, crowd):
     """What a block of these students needs, by what for."""
-    probe = batch_for(SimpleNamespace(**{**vars(made), "pixels": made.pixels[:2], "labels": made.labels[:2]}), crowd)
-    print(f"\nteacher {footprint(made.stream.teachers['it']) / GIB:.3g} GiB")
+    probes = batch_for(made, crowd, 2), batch_for(made, crowd, min(4, made.micro))
+    print(f"\nteacher {footprint(made.teacher) / GIB:.3g} GiB")
     for one in crowd:
-        print(need(one, probe, made.micro).line())
+        print(need(one, probes, made.micro).line())
 
 
 def test_a_step_against_the_students_bare_step(ledger, one_thread, tmp_path):
@@ -175,20 +169,20 @@ def test_a_step_against_the_students_bare_step(ledger, one_thread, tmp_path):
 
 
 def test_one_step_of_the_full_size_pair(ledger, one_thread, tmp_path):
-    """DeiT-T from CaiT-S24, random weights, two images: shapes, FLOPs and memory."""
-    made = setting(CAIT_S24, ViTConfig(), 2, numerics=Numerics("cpu"))
+    """DeiT-T from CaiT-S24, random weights, four images: shapes, FLOPs and memory."""
+    made = setting(CAIT_S24, ViTConfig(), 4, numerics=Numerics("cpu"))
     one = student(made, "spectral_kd", LAST, tmp_path)
     assert (made.shapes.depth, made.shapes.maps[23].channels, made.shapes.maps[23].height) == (24, 384, 14)
     set_fused_attn(enable=False)  # the counter does not see into the fused kernel
     with FlopCounterMode(display=False) as teacher, torch.no_grad():
-        made.stream.teachers["it"](made.pixels)
+        made.teacher(made.pixels)
     with FlopCounterMode(display=False) as counted, torch.no_grad():
         one.network(made.pixels)
     set_fused_attn(enable=True)
     times = take_turns(1, step=always(step(made, [one])), bare=always(bare(made, student(made, "none", {}, tmp_path))))
     ledger.show(step(made, [one]))
     ledger.compare(
-        "DeiT-T from CaiT-S24, 2 images: a step of spectral_kd / bare", times["step"], times["bare"], threads=one_thread
+        "DeiT-T from CaiT-S24, 4 images: a step of spectral_kd / bare", times["step"], times["bare"], threads=one_thread
     )
     show_memory(made, [one])
     each = [counter.get_total_flops() / 2 / len(made.pixels) / 1e9 for counter in (teacher, counted)]

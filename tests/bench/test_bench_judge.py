@@ -15,6 +15,7 @@ from suite.assess import Evidence, assess
 from suite.evidence.store import Store
 from suite.judge import Verdict
 from suite.run.plan import plan
+from suite.train.recipe import Evaluate
 
 IMAGES, TEST_VIEWS, MOST = 597, 4 * 597, 10.0
 PER_IMAGE = (
@@ -29,11 +30,6 @@ LAYERS = {
     "swin_small_patch4_window7_224": [(256, 16), (64, 32), (16, 64), (4, 128)],
     "resnet18": [(64, 16), (16, 32), (4, 64), (4, 128)],
 }
-
-
-def network(_cell, random):
-    found = {"correct": random.random(IMAGES) < 0.9, "test_accuracy": 90.0, "validation_accuracy": 90.0}
-    return found, [{"epoch": epoch, "loss": 1.0, "lr": 1e-3, "gradient": 1.0} for epoch in range(20)]
 
 
 def representation(cell, random):
@@ -54,19 +50,20 @@ def representation(cell, random):
     }, []
 
 
-def student(cell, random):
-    steps = np.unique(np.round(np.array(cell.spec["images"]["milestones"]) * cell.spec["recipe"]["steps"]).astype(int))
+def train(cell, random):
+    epochs = sorted(Evaluate.of(cell.spec["evaluate"]).after(cell.spec["recipe"]["epochs"]))
+    steps = 6 * np.array(epochs)
     correct = random.random(TEST_VIEWS) < 0.8
     trajectory = np.append(np.linspace(20, 79, len(steps) - 1), 100 * correct.mean())
     found = {"accuracy_last": trajectory[-1], "accuracy_best": trajectory.max(), "correct": correct}
-    found |= {"steps": steps, "trajectory": trajectory, "parameters": np.int64(50_000)}
-    depth = cell.spec["student"]["config"]["depth"]
+    found |= {"steps": steps, "trajectory": trajectory, "parameters": np.int64(50_000), "width": np.int64(24)}
+    depth = cell.spec["student"].get("config", {"depth": 12})["depth"]
     for name in ("magnitude", "entropy_global", "entropy_layer", "entropy_standardised", "flatness"):
         found[f"profile.{name}"] = random.random((len(steps), depth))
     return found, [{"step": int(step), "loss": 1.0, "accuracy": 50.0} for step in steps]
 
 
-MADE_UP = {"network": network, "representation": representation, "student": student}
+MADE_UP = {"representation": representation, "train": train}
 
 
 def fill(store, steps):
@@ -74,7 +71,7 @@ def fill(store, steps):
     random = np.random.default_rng(0)
     for step in steps:
         draft = store.begin(step.cell)
-        if step.cell.study == "network":
+        if step.cell.spec.get("evaluate", {}).get("weights"):
             (draft.folder / "weights.safetensors").write_bytes(random.bytes(3_000_000))
         arrays, metrics = MADE_UP[step.cell.study](step.cell, random)
         draft.finish({name: np.asarray(values) for name, values in arrays.items()}, metrics, seconds=1.0, device="cpu")

@@ -169,20 +169,22 @@ def test_sections_are_records(write):
     assert profile.settings.networks["swin"].image_size == 32
     assert profile.settings.compute.device == "cpu"
     assert profiles.load("cifar100").settings.networks["cait"].recipe.mixup == 0.8
-    jobs = profiles.load(write(GOOD + "[compute]\nnodes = 2\n[compute.student]\nhours = 3\n")).settings.compute
-    assert (jobs.nodes, jobs.studies["student"].hours) == (2, 3.0)
+    jobs = profiles.load(write(GOOD + "[compute]\nnodes = 2\n[compute.train]\nhours = 3\n")).settings.compute
+    assert (jobs.nodes, jobs.studies["train"].hours) == (2, 3.0)
 
 
 def test_a_profile_says_only_what_differs_from_the_one_it_extends(write, tmp_path):
-    ours = "extends = 'desk'\nseeds = 2\n[recipes.vit]\nepochs = 1\n[recipes.vit.views]\nrotate = 3\n"
+    ours = "extends = 'desk'\nseeds = 2\n[recipes.vit]\nepochs = 1\n[recipes.vit.augmentation]\nrotate = 3\n"
     profile, desk = profiles.load(write(ours)), profiles.load("desk")
     assert (profile.name, profile.scope, profile.summary) == ("mine", "proxy", desk.summary)
     assert profile.seeds == (0, 1)
-    views = desk.recipe("vit")["views"] | {"rotate": 3}
-    assert profile.recipe("vit") == desk.recipe("vit") | {"epochs": 1, "views": views}
+    views = desk.recipe("vit")["augmentation"] | {"rotate": 3}
+    assert profile.recipe("vit") == desk.recipe("vit") | {"epochs": 1, "augmentation": views}
     assert profile.section("distill") == desk.section("distill")
-    grandchild = profiles.load(write("extends = 'mine.toml'\nremove = ['recipes.vit.views', 'distill']\n", "more.toml"))
-    assert "views" not in grandchild.recipe("vit")
+    grandchild = profiles.load(
+        write("extends = 'mine.toml'\nremove = ['recipes.vit.augmentation', 'distill']\n", "more.toml")
+    )
+    assert "augmentation" not in grandchild.recipe("vit")
     assert "distill" not in grandchild.sections
     assert (
         profiles.load(write(profiles.resolved(str(tmp_path / "mine.toml")), "flat.toml")).sections == profile.sections

@@ -57,11 +57,12 @@ def student(method: str, *, layers: tuple[int, ...] | None = None, width: int = 
     def cell(profile: Profile, seed: int) -> Cell:
         spec = {
             "method": {"name": method, "options": chosen},
-            "teacher": {"weights": "trained", "distort": ""},
+            "teacher": {"weights": "trained"},
+            "target": "features",
             "student": {"config": {"embed_dim": width}},
-            "recipe": {"steps": steps},
+            "recipe": {"epochs": steps},
         }
-        return Cell("student", spec, seed, code="c0de", label=f"{method} -> plain {width}, seed {seed}")
+        return Cell("train", spec, seed, code="c0de", label=f"{method} -> plain {width}, seed {seed}")
 
     return cell
 
@@ -100,12 +101,13 @@ def _network_arrays(cell: Cell) -> dict[str, np.ndarray]:
 
 def _student_arrays(cell: Cell) -> dict[str, np.ndarray]:
     rng = _noise(cell)
-    steps = np.array([share * cell.spec["recipe"]["steps"] // STEPS[-1] for share in STEPS])
+    steps = np.array([share * cell.spec["recipe"]["epochs"] // STEPS[-1] for share in STEPS])
     ahead = 4.0 if cell.spec["method"]["name"] == "spectral_kd" else 0.0
     trajectory = 60 + 0.1 * steps + ahead * np.linspace(1, -1, len(steps)) + 0.05 * rng.standard_normal(len(steps))
     profile = np.linspace(1, 2, 4) + 0.05 * rng.standard_normal((len(steps), 4))
     return {
         "steps": steps,
+        "width": np.int64(cell.spec["student"]["config"]["embed_dim"]),
         "trajectory": trajectory,
         "accuracy_last": np.float64(trajectory[-1]),
         "profile.entropy_global": profile,

@@ -15,6 +15,7 @@ from suite.evidence.disk import Unwritable
 from suite.evidence.store import Failed, Store
 from suite.run import execute as execute_module
 from suite.run.execute import Outcome, execute
+from suite.studies.protocol import separately
 
 
 @pytest.fixture
@@ -84,10 +85,23 @@ def test_a_study_that_does_not_exist_or_cannot_be_imported_fails_its_cells(store
     assert store.state(dotted.key).detail == "ZeroDivisionError: division by zero"
 
 
-def test_a_name_without_a_dot_is_a_study_of_the_suite(store, monkeypatch):
+def toy(run):
+    """A study made here."""
     module = ModuleType("suite.studies.toy")
-    module.run = lambda bench: ({"seed": np.int64(bench.cell.seed)}, [])
-    monkeypatch.setitem(sys.modules, "suite.studies.toy", module)
+    module.TOGETHER = module.DISTRIBUTED = False
+    module.run_block = separately(run)
+    return module
+
+
+def test_a_module_that_is_no_study_says_what_it_lacks(store, monkeypatch):
+    monkeypatch.setitem(sys.modules, "suite.studies.toy", ModuleType("suite.studies.toy"))
+    cell = make("a", study="toy")
+    assert compute(store, cell) == [Outcome.FAILED]
+    assert store.state(cell.key).detail == "suite.studies.toy is no study: it lacks TOGETHER, DISTRIBUTED, run_block"
+
+
+def test_a_name_without_a_dot_is_a_study_of_the_suite(store, monkeypatch):
+    monkeypatch.setitem(sys.modules, "suite.studies.toy", toy(lambda b: ({"seed": np.int64(b.cell.seed)}, [])))
     cell = make("a", study="toy", seed=4)
     assert compute(store, cell) == [Outcome.DONE]
     assert store.read(cell).arrays["seed"] == 4
@@ -169,8 +183,7 @@ def test_a_full_disk_ends_the_run_and_is_no_cells_fault(store, does, monkeypatch
 
 
 def test_a_folder_that_cannot_be_written_ends_the_run_and_is_no_cells_fault(store, monkeypatch):
-    module = ModuleType("suite.studies.toy")
-    module.run = lambda bench: ((bench.folder / "checkpoints").write_text("in the way"), bench.checkpoints)
+    module = toy(lambda bench: ((bench.folder / "checkpoints").write_text("in the way"), bench.checkpoints))
     monkeypatch.setitem(sys.modules, "suite.studies.toy", module)
     cell = make("a", study="toy")
     with pytest.raises(Unwritable, match=r"cannot write evidence to .*: name another folder with --evidence DIR"):

@@ -24,7 +24,7 @@ def profile(**section):
 
 
 def test_without_a_section_a_job_is_one_process_of_one_node_for_a_day():
-    found = resources(profiles.Profile("toy", "proxy", "fake", (0,)), "student")
+    found = resources(profiles.Profile("toy", "proxy", "fake", (0,)), "train")
     assert found == Resources()
     assert found.submission(weight=3.0, device="cpu", threads=2) == {
         "nodes": 1,
@@ -41,13 +41,13 @@ def test_a_study_says_what_differs_and_what_is_typed_wins():
         hours=0.25,
         device="cuda",
         slurm={"partition": "gpu", "mem_gb": 10},
-        student={"processes": 8, "slurm": {"mem_gb": 100}},
+        train={"processes": 8, "slurm": {"mem_gb": 100}},
     )
     assert device_of(made) == "cuda"
-    teacher, student = resources(made, "network"), resources(made, "student", {"timeout_min": 7})
-    assert (teacher.processes, student.processes, student.world) == (2, 8, 8)
+    teacher, taught = resources(made, "representation"), resources(made, "train", {"timeout_min": 7})
+    assert (teacher.processes, taught.processes, taught.world) == (2, 8, 8)
     assert teacher.parameters == {"partition": "gpu", "mem_gb": 10}
-    assert student.parameters == {"partition": "gpu", "mem_gb": 100, "timeout_min": 7}
+    assert taught.parameters == {"partition": "gpu", "mem_gb": 100, "timeout_min": 7}
     assert teacher.submission(weight=3.0, device="cuda", threads=1) == {
         "nodes": 1,
         "tasks_per_node": 1,
@@ -57,8 +57,8 @@ def test_a_study_says_what_differs_and_what_is_typed_wins():
         "partition": "gpu",
         "mem_gb": 10,
     }
-    assert student.submission(weight=3.0, device="cuda", threads=1)["timeout_min"] == 7
-    assert resources(made, "network").submission(weight=0.001, device="cpu", threads=1)["timeout_min"] == 30, (
+    assert taught.submission(weight=3.0, device="cuda", threads=1)["timeout_min"] == 7
+    assert resources(made, "representation").submission(weight=0.001, device="cpu", threads=1)["timeout_min"] == 30, (
         "never less than it takes to start"
     )
 
@@ -91,12 +91,12 @@ def test_a_job_that_would_be_ended_before_it_began_is_refused(given):
         ({"hours": "3:00"}, "hours = '3:00' must be a number above 0"),
         ({"slurm": "gpu"}, "slurm = 'gpu' must be a section of submitit's parameters"),
         ({"studnet": {"nodes": 2}}, "'studnet' is no study"),
-        ({"student": {"nodes": 0}}, "[compute.student]: nodes = 0 must be"),
+        ({"train": {"nodes": 0}}, "[compute.train]: nodes = 0 must be"),
     ],
 )
 def test_what_nobody_reads_is_named(section, words):
     with pytest.raises(SuiteError, match=re.escape(words)):
-        resources(profile(**section), "student")
+        resources(profile(**section), "train")
 
 
 # -------------------------------------------------------------------------------------------------- costs
@@ -104,14 +104,14 @@ def test_what_nobody_reads_is_named(section, words):
 
 @pytest.fixture
 def plan(tmp_path):
-    cells = [make("seen", weight=2.0), make("a", weight=3.0), make("b", study="student", weight=4.0)]
+    cells = [make("seen", weight=2.0), make("a", weight=3.0), make("b", study="train", weight=4.0)]
     made = plan_of(Store(tmp_path), *cells)
     made.steps[0].run, made.steps[0].state = False, State("done", seconds=3600.0)
     return made
 
 
 def test_costs_are_measured_or_the_profiles_or_unknown(plan):
-    single, student = "fake_studies.single", "student"
+    single, student = "fake_studies.single", "train"
     on_cpu = profile()
     assert estimate(plan, on_cpu).costs == (
         Cost(single, 1, 5400.0, 0.0, "measured"),
@@ -119,7 +119,7 @@ def test_costs_are_measured_or_the_profiles_or_unknown(plan):
     )
     assert estimate(plan, on_cpu).seconds is None
     assert estimate(plan, on_cpu).unknown == (student,)
-    on_gpus = replace(profile(hours=0.5, student={"processes": 4, "nodes": 2}), device="cuda")
+    on_gpus = replace(profile(hours=0.5, train={"processes": 4, "nodes": 2}), device="cuda")
     costs = estimate(plan, on_gpus, workers=None)
     assert costs.costs == (
         Cost(single, 1, 5400.0, 1.5, "measured"),
@@ -135,5 +135,5 @@ def test_the_example_of_the_readme_is_one():
     (example,) = re.findall(r"^```toml\n(\[compute\].*?)^```", text, flags=re.MULTILINE | re.DOTALL)
     made = profile(**tomllib.loads(example)["compute"])
     assert device_of(made) == "cuda"
-    asked = resources(made, "student")
+    asked = resources(made, "train")
     assert (asked.world, asked.hours, asked.parameters) == (16, 1.5, {"partition": "gpu"})

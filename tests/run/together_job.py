@@ -13,18 +13,18 @@ from full_profile import block
 from suite import profile as profiles
 from suite.evidence.store import Store
 from suite.run.execute import execute
-from suite.train.full import FullStudent
+from suite.train.student import Student
 
 RANK = int(os.environ.get("RANK", "0"))
 
 
 def note_updates(folder: Path) -> None:
     """After every update, keep this process's gradients and weights of every student."""
-    update = FullStudent.update
+    update = Student.update
     seen: dict[str, list[dict[str, torch.Tensor]]] = {}
 
-    def noted(self) -> None:
-        update(self)
+    def noted(self, numbers) -> None:
+        update(self, numbers)
         both = dict(self.both.named_parameters())
         seen.setdefault(self.key, []).append(
             {f"gradient {name}": p.grad.clone() for name, p in both.items() if p.grad is not None}
@@ -32,12 +32,12 @@ def note_updates(folder: Path) -> None:
         )
         torch.save(seen, folder / f"seen-{RANK}.pt")
 
-    FullStudent.update = noted
+    Student.update = noted
 
 
 def die_after(steps: int) -> None:
     """Kill the second process at its first step beyond ``steps``."""
-    begin = FullStudent.begin
+    begin = Student.begin
 
     def mortal(self) -> None:
         if self.done == steps:
@@ -45,7 +45,7 @@ def die_after(steps: int) -> None:
         begin(self)
 
     if RANK == 1:
-        FullStudent.begin = mortal
+        Student.begin = mortal
 
 
 def main() -> None:

@@ -20,24 +20,28 @@ CAIT = {
     "init": "narrow",
     "overrides": GRID | {"embed_dim": 16, "depth": 2, "num_heads": 2, "init_values": 0.5},
 }
-ADAM = {"lr": 8e-3, "weight_decay": 0.05, "warmup": 0.1, "warmup_lr": 1e-6, "min_lr": 1e-5, "clip": 5.0}
-TRAINING = ADAM | {"epochs": 8, "batch": 30, "label_smoothing": 0.1, "views": VIEWS}
-IMAGES = {
-    "few_shot": 16,
-    "views": 3,
-    "test_views": 2,
-    "batch": 12,
-    "milestones": [0.5, 1.0],
-    "profile": 10,
-    "distort": VIEWS,
-}
+ADAM = {"lr": 8e-3, "weight_decay": 0.05, "schedule": "step", "warmup": 0.1, "clip": 5.0}
+LOOK = {"milestones": [0.5, 1.0], "views": 2, "batch": 700, "profile": 10}
+FEW, BATCH, PER_EPOCH = 24, 12, 2
+TRAINING = ADAM | {"epochs": 8, "batch": 30}
 STUDENT = GRID | {"embed_dim": 8, "depth": 2, "num_heads": 2}
-STEPS, TEST_VIEWS, TRAIN = 6, 2 * 1400, 300
+EPOCHS, TEST_VIEWS, TRAIN = 3, 2 * 1400, 300
+NONE = {"name": "none", "options": {}}
+NO_TEACHER = {"network": {}, "weights": ""}
 
 
 def network(seed: int = 0, **changes) -> Cell:
-    spec = {"network": CAIT, "data": DATA, "recipe": TRAINING} | changes
-    return Cell(study="network", spec=spec, seed=seed, code="as it is")
+    spec = {
+        "data": DATA,
+        "augmentation": VIEWS,
+        "evaluate": {"views": 0, "batch": 700, "profile": 10, "weights": True},
+        "student": CAIT,
+        "method": NONE,
+        "teacher": NO_TEACHER,
+        "target": "features",
+        "recipe": TRAINING | changes,
+    }
+    return Cell(study="train", spec=spec, seed=seed, code="as it is")
 
 
 def representation(*, trained: bool, seed: int = 0, images: int = 20, batch: int = 8) -> Cell:
@@ -56,19 +60,21 @@ def student(
     *,
     seed: int = 0,
     weights: str = "trained",
-    distort: str = "",
+    target: str = "features",
     architecture: str = "plain",
     shape=None,
-    steps: int = STEPS,
+    epochs: int = EPOCHS,
     need: Cell | None = None,
-    few_shot: int = IMAGES["few_shot"],
+    images: int = FEW,
+    look=None,
     **changes,
 ) -> Cell:
     weights = "" if method == "none" else weights
     known = {"lift": {"width": 16}, "wide_last": {"width": 16}, "uniform_wide": {"as_large_as_wide_last_of": 16}}
     spec = {
         "data": DATA,
-        "images": IMAGES | {"few_shot": few_shot},
+        "augmentation": VIEWS,
+        "evaluate": LOOK | (look or {}),
         "student": {
             "architecture": architecture,
             "config": STUDENT | (shape or {}),
@@ -76,11 +82,12 @@ def student(
             "options": known.get(architecture, {}),
         },
         "method": {"name": method, "options": options or {}},
-        "teacher": {"network": CAIT, "weights": weights, "distort": distort},
-        "recipe": ADAM | {"steps": steps} | changes,
+        "teacher": {"network": CAIT, "weights": weights},
+        "target": target,
+        "recipe": ADAM | {"epochs": epochs, "batch": BATCH, "images": images, "views": 2} | changes,
     }
     needs = {"teacher": need or network(seed)} if weights == "trained" else {}
-    return Cell(study="student", spec=spec, seed=seed, code="as it is", needs=needs, group=f"block of seed {seed}")
+    return Cell(study="train", spec=spec, seed=seed, code="as it is", needs=needs, group=f"block of seed {seed}")
 
 
 def quiet(_key: str, _fraction: float, _text: str) -> None:

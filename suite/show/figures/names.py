@@ -9,7 +9,7 @@ from suite.show.runs import group_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from suite.evidence.cell import Cell
+    from suite.evidence.cell import Cell, Result
 
 ARRAYS = {
     "entropy_global": ("entropy, one range for all layers", "bits"),
@@ -47,7 +47,7 @@ def student(cell: Cell) -> str:
     parts += [f"{name.replace('_', ' ')} {value:g}" for name, value in options.items() if _is_number(value)]
     if options.get("logits") is False:
         parts.append("no logits")
-    parts += _teacher(cell.spec["teacher"])
+    parts += _target(cell.spec)
     return ", ".join(parts)
 
 
@@ -62,16 +62,17 @@ def _layers(options: Mapping[str, Any]) -> list[str]:
     return [_LAYERS.get(tuple(taken), f"{len(taken)} layers")]
 
 
-def _teacher(teacher: Mapping[str, str]) -> list[str]:
-    said = [f"{teacher['weights']} teacher"] if teacher.get("weights") == "random" else []
-    return said + ([teacher["distort"].replace("_", " ")] if teacher.get("distort") else [])
+def _target(spec: Mapping[str, Any]) -> list[str]:
+    """What it learns from, where that is not the features of a trained teacher."""
+    said = ["random teacher"] if spec["teacher"].get("weights") == "random" else []
+    return said + ([spec["target"].replace("_", " ")] if spec["target"] != "features" else [])
 
 
-def width(cell: Cell) -> float:
+def width(result: Result) -> float:
     """Channels of a student."""
-    return float(cell.spec["student"]["config"]["embed_dim"])
+    return float(result.arrays["width"])
 
 
-def steps(cell: Cell) -> int:
-    """How long a student was trained."""
-    return int(cell.spec["recipe"]["steps"])
+def steps(result: Result) -> int:
+    """How many steps a student was trained."""
+    return int(result.arrays["steps"][-1])

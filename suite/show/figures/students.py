@@ -10,6 +10,7 @@ from suite.claim import PerSeed
 from suite.show.figures import gather, names
 from suite.show.figures.curves import Curves
 from suite.show.figures.series import Series
+from suite.studies.cells import TRAIN
 
 if TYPE_CHECKING:
     from suite.assess import Assessment, Evidence
@@ -22,7 +23,7 @@ REFERENCES = ("none", "soft_kd")  # students that others are compared with
 def trajectory(assessment: Assessment, evidence: Evidence) -> Curves:
     """How far a student is ahead of its reference, over training."""
     found = gather.pairs(gather.arms(assessment.criterion.evidence, evidence))
-    lengths = {names.steps(pair[0].cell) for pair in found}
+    lengths = {names.steps(pair[0].results[0]) for pair in found}
     series = [_ahead(pair, role, len(lengths) > 1) for pair, role in zip(found, ("ours", "second"), strict=False)]
     for key, subjects in gather.control_arms(assessment.criterion, evidence).items():
         for index, pair in enumerate(gather.pairs(subjects)):
@@ -47,7 +48,7 @@ def _ahead(pair: tuple[Arm, Arm], role: str, relative: bool, *, dashed: bool = F
     x = np.asarray(pair[0].results[0].arrays["steps"], dtype=np.float64)
     name = names.student(pair[0].cell)
     if relative:
-        x, name = 100 * x / x[-1], f"{name}, {names.steps(pair[0].cell)} steps"
+        x, name = 100 * x / x[-1], f"{name}, {names.steps(pair[0].results[0])} steps"
     return Series(name, x, gather.gains(pair, gather.trajectory), role, dashed)
 
 
@@ -74,7 +75,7 @@ def student_depth(assessment: Assessment, evidence: Evidence, name: str = "") ->
 
 def _arm_profile(one: Arm, name: str, *, mirrored: bool, control: bool = False) -> Series:
     """The profile at the end of training; with a teacher to mirror, its shape alone."""
-    taught = one.cell.study == "student"
+    taught = one.cell.study == TRAIN
 
     def read(result: Result) -> Array:
         profile = result.arrays[f"profile.{name}"][-1] if taught else gather.layer_profile(result, name)
@@ -94,7 +95,7 @@ def trend(assessment: Assessment, evidence: Evidence) -> Curves:
 
     def series(reading: object, role: str) -> Series:
         found = gather.pairs(gather.arms(reading, evidence))
-        x = np.array([names.width(pair[0].cell) for pair in found])
+        x = np.array([names.width(pair[0].results[0]) for pair in found])
         y = np.stack([gather.gains(pair, gather.accuracy) for pair in found], axis=1)
         return Series(names.student(found[0][0].cell), x, y, role)
 

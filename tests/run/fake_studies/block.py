@@ -6,6 +6,8 @@ import numpy as np
 
 from fake_studies.single import FakeFault, _act
 
+TOGETHER, DISTRIBUTED = True, False
+
 
 def run_block(benches):
     names = np.array(sorted(bench.cell.spec["name"] for bench in benches))

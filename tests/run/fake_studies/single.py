@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from suite.studies.protocol import separately
+
 LONG = 300.0  # seconds that no test ever waits in full
 
 
@@ -95,3 +97,7 @@ def run(bench):
         arrays["objects"] = np.array([object()])
     bench.report(1.0, "is there")
     return arrays, metrics
+
+
+TOGETHER = DISTRIBUTED = False
+run_block = separately(run)

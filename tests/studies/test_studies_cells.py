@@ -17,7 +17,7 @@ from suite.claim.schema import bearing
 from suite.errors import SuiteError, Unavailable
 from suite.scope import as_measured
 from suite.studies.cells import student
-from suite.studies.full_networks import columns_of, make_student, open_teacher
+from suite.studies.networks import columns_of, make_student, open_teacher
 
 FULL = ("full", "full-deit-small", "full-swin-tiny", "imagenet100", "cifar100")
 # Of timm and of Encoding Mismatch's cost table; WideLast as the released code has it.

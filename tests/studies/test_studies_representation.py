@@ -1,75 +1,22 @@
-"""Studies *network* and *representation*, run as the program runs them."""
-
-from functools import partial
+"""Study *representation*, run as the program runs it."""
 
 import numpy as np
 import pytest
 import torch
-from study_cells import CAIT, DATA, TRAINING, KillAfter, Killed, arrays, assert_equal, compute, network, representation
+from study_cells import CAIT, DATA, arrays, assert_equal, compute, network, representation
 
 from suite.data import load, normalise
-from suite.evidence.store import Store
 from suite.measure import rank
 from suite.models import build, layer_tokens
 from suite.run.execute import Outcome
-from suite.studies import network as study
 from suite.studies import representation as measuring
-from suite.studies.network import restore
-from suite.train.supervised import train
+from suite.studies.networks import restore
 
 PER_IMAGE = (
     *("magnitude", "scale", "intensity"),
     *("entropy_global", "entropy_layer", "entropy_standardised"),
     *("dc_share", "flatness", "flatness_permuted", "low_pass", "low_pass_permuted"),
 )
-
-
-def test_a_network_is_trained_and_kept(taught):
-    cell, test = network(), load(DATA).test
-    result = taught.read(cell)
-    found = dict(result.arrays)
-    assert set(found) == {"correct", "test_accuracy", "validation_accuracy"}
-    assert found["correct"].shape == (len(test),)
-    assert found["correct"].dtype == bool
-    assert found["test_accuracy"] == pytest.approx(100 * found["correct"].mean())
-    assert found["test_accuracy"] > 25  # knows something: chance is 10
-    assert 0 <= found["validation_accuracy"] <= 100
-    assert [record["epoch"] for record in result.metrics] == list(range(TRAINING["epochs"]))
-    model = restore(result.folder, CAIT, classes=10, seed=99)
-    assert not model.training
-    with torch.no_grad():
-        right = model(normalise(test.pixels, DATA)).argmax(dim=1) == test.labels
-    assert (right.numpy() == found["correct"]).mean() > 0.999  # batches of another size round otherwise
-    assert not (result.folder / "checkpoints").exists()
-
-
-def test_equal_cells_give_equal_arrays_and_other_seeds_others(taught, tmp_path):
-    store = Store(tmp_path)
-    compute(store, network(0))
-    assert_equal(arrays(store, network(0)), arrays(taught, network(0)))
-    weights = [(each.read(network(0)).folder / "weights.safetensors").read_bytes() for each in (store, taught)]
-    assert weights[0] == weights[1]
-    assert arrays(taught, network(1))["correct"].tolist() != arrays(store, network(0))["correct"].tolist()
-
-
-def test_a_killed_network_resumes(taught, tmp_path, monkeypatch):
-    monkeypatch.setattr(study, "train", partial(train, every=3))
-    store = Store(tmp_path)
-    with pytest.raises(Killed):
-        compute(store, network(0), report=KillAfter(5))
-    assert store.state(network(0).key).word == "partial"
-    begun = []
-    compute(store, network(0), report=lambda _key, fraction, _text: begun.append(fraction))
-    assert begun[0] == 4 / TRAINING["epochs"]
-    assert_equal(arrays(store, network(0)), arrays(taught, network(0)))
-
-
-def test_a_network_that_diverges_is_a_failed_cell(tmp_path):
-    store, cell = Store(tmp_path), network(recipe=TRAINING | {"lr": 1e30, "warmup": 0.0})
-    assert compute(store, cell) == {cell.key: Outcome.FAILED}
-    state = store.state(cell.key)
-    assert state.word == "failed"
-    assert "the loss became nan in epoch 0" in state.detail
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Teachers and students of the study *full_student*: pretrained, trained by us, or as initialised."""
+"""The networks of a training: students, and teachers that are pretrained, trained by us, or as initialised."""
 
 from __future__ import annotations
 
@@ -89,26 +89,51 @@ def open_teacher(
         SuiteError: the weights cannot be had, or are of other classes.
     """
     network = spec["network"]
-    if spec["weights"] == "random" or trained is not None:
-        model = build({**network, "pretrained": False}, classes=count, seed=seed)
-        if trained is not None and spec["weights"] != "random":
-            Tapped(model).load_state_dict(load_file(trained / WEIGHTS))
+    if trained is not None and spec["weights"] != "random":
+        return restore(trained, network, classes=count, seed=seed)
+    if spec["weights"] == "random":
+        tapped = Tapped(_fused(build({**network, "pretrained": False}, classes=count, seed=seed), network))
     else:
-        model = load_network(network, seed=seed, file=Path(file) if file else None).model
-    if network.get("fused"):
-        import_module(FUSED).fuse(model)
-    tapped = Tapped(model)
+        loaded = load_network(network, seed=seed, file=Path(file) if file else None)
+        tapped = Tapped(_fused(loaded.model, network))
     columns = columns_of(classes, count=count, outputs=tapped.backbone.num_classes, network=network["timm"])
     return tapped if columns is None else Columns(tapped, columns)
 
 
+def restore(folder: Path, spec: Mapping[str, Any], *, classes: int, seed: int) -> Tapped:
+    """The trained network of a finished cell.
+
+    Args:
+        folder: the cell's.
+        spec: the network, as the cell names it.
+        classes: of its head.
+        seed: the cell's.
+    """
+    tapped = Tapped(build({**spec, "pretrained": False}, classes=classes, seed=seed))
+    tapped.load_state_dict(load_file(folder / WEIGHTS))
+    _fused(tapped.backbone, spec)
+    return tapped.eval()
+
+
+def _fused(model: nn.Module, spec: Mapping[str, Any]) -> nn.Module:
+    if spec.get("fused"):
+        import_module(FUSED).fuse(model)
+    return model
+
+
 def set_drop_path(network: nn.Module, rate: float) -> None:
-    """Stochastic depth as timm sets it: from 0 at the first block to ``rate`` at the last."""
+    """Stochastic depth as timm sets it in Vision Transformers: from 0 at the first block to ``rate`` at the last."""
     blocks = [module for module in network.modules() if hasattr(module, "drop_path1")]
     for block, own in zip(blocks, torch.linspace(0, rate, len(blocks)).tolist(), strict=True):
         for name in ("drop_path1", "drop_path2"):
             if hasattr(block, name):
                 setattr(block, name, DropPath(own) if own > 0 else nn.Identity())
+
+
+def spared(network: Tapped) -> frozenset[str]:
+    """Names of the parameters that timm's optimisers spare from weight decay: what the backbone says itself."""
+    said = getattr(network.backbone, "no_weight_decay", None)
+    return frozenset(f"backbone.{name}" for name in said()) if said is not None else frozenset()
 
 
 def make_student(spec: Mapping[str, Any], *, classes: int, drop_path: float, seed: int) -> Tapped:
@@ -120,8 +145,9 @@ def make_student(spec: Mapping[str, Any], *, classes: int, drop_path: float, see
         drop_path: stochastic depth at the last block.
         seed: of its initial weights.
     """
-    if "timm" in spec:
-        network = Tapped(build(spec, classes=classes, seed=seed))
+    if "timm" in spec:  # families differ in how depth enters, and in their defaults (Swin's is not 0)
+        overrides = {**spec.get("overrides", {}), "drop_path_rate": drop_path}
+        network = Tapped(build({**spec, "overrides": overrides}, classes=classes, seed=seed))
     else:
         config = ViTConfig(**spec["config"], num_classes=classes)
         choose_attention(spec["config"])
@@ -131,7 +157,6 @@ def make_student(spec: Mapping[str, Any], *, classes: int, drop_path: float, see
             large = build_student("wide_last", config, generator=_from(seed), options={"width": width})
             options["parameters"] = sum(p.numel() for p in large.parameters())
         network = build_student(spec["architecture"], config, generator=_from(seed), init=init, options=options)
-    if drop_path:
         set_drop_path(network, drop_path)
     return network
 
