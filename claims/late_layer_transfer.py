@@ -11,7 +11,6 @@ Command: ``nox -s claims -- -k late_layer``.
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +18,7 @@ import numpy as np
 from claims import _arms as arms
 from claims.papers import DISTILLATION_DYNAMICS
 from suite.claim import Claim, Control, Criterion, Deviation, PerSeed, Published, Quantity
-from suite.judge import Region, Verdict
+from suite.judge import Region
 from suite.studies.cells import student
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from suite.claim.readings import Subject
     from suite.evidence.cell import Result
 
-REGISTERED = date(2026, 11, 21)
 HARM = Region.at_most(-arms.SMALLEST_EFFECT)
 POINTS = Quantity("top-1 accuracy, aligned minus SoftKD", "points", "alignment helps")
 SOFT_LONG = student("soft_kd", length="long")
@@ -246,42 +244,4 @@ CLAIM = Claim(
             "not examined",
         ),
     ),
-)
-
-# What was found when the evidence was first complete; the session fails when a verdict departs from it.
-CLAIM = CLAIM.registered(
-    "desk",
-    REGISTERED,
-    {
-        "spectral_end": (
-            Verdict.CONTRADICTED,
-            "at this length late alignment helps, as it does early in the authors' own logs",
-        ),
-        "several_end": (Verdict.CONTRADICTED, "it helps, like the last layer alone"),
-        "projector_end": (Verdict.CONTRADICTED, "it helps, like the parameter-free loss"),
-        "projector_released_end": (
-            Verdict.INCONCLUSIVE,
-            "a frozen random projection helps less than six seeds could show",
-        ),
-        "mse_end": (Verdict.CONTRADICTED, "it helps, like SpectralKD"),
-        "spectral_early": (
-            Verdict.INCONCLUSIVE,
-            "far ahead early on, but seeds scatter too much after Holm's adjustment",
-        ),
-        "smaller_weight": (Verdict.INCONCLUSIVE, "half the weight makes no difference that could be seen"),
-        "first_and_last": (Verdict.INCONCLUSIVE, "the first layer adds nothing that could be seen"),
-        "grows_with_length": (
-            Verdict.UNINFORMATIVE,
-            "the lead shrinks with length, and so does that of the first layer",
-        ),
-        "suppresses_expansion": (
-            Verdict.INCONCLUSIVE,
-            "clear at 95 %, just not after Holm's adjustment over twelve criteria",
-        ),
-        "suppresses_expansion_in_shape": (
-            Verdict.REPRODUCED,
-            "the pooled teacher is a smaller target: the last layer's scale shrinks",
-        ),
-        "suppresses_expansion_scale_free": (Verdict.CONTRADICTED, "nothing is left of it once scale is out"),
-    },
 )

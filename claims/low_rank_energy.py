@@ -11,7 +11,6 @@ Command: ``nox -s claims -- -k low_rank``.
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +18,7 @@ import torch
 
 from claims.papers import ENCODING_MISMATCH
 from suite.claim import Claim, Control, Criterion, Deviation, PerSeed, Published, Quantity
-from suite.judge import Region, Verdict
+from suite.judge import Region
 from suite.measure.energy_pattern import PERCENTS, energy_pattern
 from suite.measure.nulls import MatchedGaussian, one_hot, white
 from suite.measure.rank import SHARES, per_image_dims
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 
     from suite.evidence.cell import Result
 
-REGISTERED = date(2026, 11, 21)
 CAIT, CAIT_UNTRAINED = representation("cait"), representation("cait", trained=False)
 NINETY, NINETY_FIVE = SHARES.index(0.90), SHARES.index(0.95)
 NULL_IMAGES = 128
@@ -272,27 +270,4 @@ CLAIM = Claim(
         Deviation("bandwidth d", "whole bins of 192 to 1,280", "interpolated between bins, of which there are few"),
         Deviation("images", "1,000 ImageNet validation images, one per class", "the profile's held-out images"),
     ),
-)
-
-# What was found when the evidence was first complete; the session fails when a verdict departs from it.
-CLAIM = CLAIM.registered(
-    "desk",
-    REGISTERED,
-    {
-        "per_image_rank": (
-            Verdict.CONTRADICTED,
-            "sixteen tokens use most of the dimensions they have; the untrained network fewer",
-        ),
-        "shared_basis_rank": (Verdict.CONTRADICTED, "a third of the channels serves all digits"),
-        "gap_above_null": (
-            Verdict.CONTRADICTED,
-            "no gap beyond the null; repeated tokens would make one without rotation",
-        ),
-        "rotation": (Verdict.CONTRADICTED, "two images are as near as the halves of one"),
-        "spectral_energy_pattern": (
-            Verdict.INCONCLUSIVE,
-            "near the diagonal, as white noise and a single channel are exactly",
-        ),
-        "sorted_energy_pattern": (Verdict.CONTRADICTED, "sorted, the power is concentrated, before training as well"),
-    },
 )

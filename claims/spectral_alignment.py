@@ -11,7 +11,6 @@ Command: ``nox -s claims -- -k spectral``.
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +20,7 @@ from baselines.spectral_kd import spatial_alignment, spectral_alignment
 from claims import _arms as arms
 from claims.papers import DISTILLATION_DYNAMICS, SPECTRAL_KD
 from suite.claim import Claim, Constant, Control, Criterion, Deviation, PerSeed, Published, Quantity
-from suite.judge import Region, Verdict
+from suite.judge import Region
 from suite.studies.cells import representation
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from suite.claim.readings import Subject
     from suite.evidence.cell import Result
 
-REGISTERED = date(2026, 11, 21)
 TEACHER = representation("cait")
 SHAPES = ((2, 24, 48, 4, 4), (2, 24, 48, 7, 7), (2, 16, 16, 14, 14), (3, 20, 48, 6, 5))
 
@@ -188,27 +186,4 @@ CLAIM = Claim(
             "So does its entropy on standardised tokens, where no scale is left.",
         ),
     ),
-)
-
-# What was found when the evidence was first complete; the session fails when a verdict departs from it.
-CLAIM = CLAIM.registered(
-    "desk",
-    REGISTERED,
-    {
-        "loss_is_weighted_mse": (Verdict.REPRODUCED, "Parseval's identity"),
-        "beats_soft_kd": (Verdict.UNINFORMATIVE, "features of other images help as much"),
-        "beats_plain_mse": (
-            Verdict.INCONCLUSIVE,
-            "not resolved by six seeds, and a mere change of weight does as much",
-        ),
-        "channel_order_matters": (
-            Verdict.INCONCLUSIVE,
-            "no difference on average; its interval is wider than the region",
-        ),
-        "mirror_magnitude": (
-            Verdict.CONTRADICTED,
-            "the pooled target shrinks the last layer: the profile moves away from the teacher's",
-        ),
-        "mirror_scale_free": (Verdict.INCONCLUSIVE, "not resolved by six seeds"),
-    },
 )

@@ -11,7 +11,6 @@ Command: ``nox -s claims -- -k u_shape``.
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +19,7 @@ from scipy.stats import spearmanr
 
 from claims.papers import DISTILLATION_DYNAMICS, SPECTRAL_KD
 from suite.claim import Claim, Control, Criterion, Deviation, PerSeed, Published, Quantity
-from suite.judge import Region, Verdict
+from suite.judge import Region
 from suite.measure.depth import minimum_position, u_depth, u_depth_log2
 from suite.measure.entropy import global_range, token_entropy
 from suite.measure.nulls import white
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
     from suite.evidence.cell import Result
 
-REGISTERED = date(2026, 11, 21)
 
 # No size of the U is printed. Ten per cent of scale between the bottom and the lower end is the smallest
 # that one would still draw as a U; as entropy is log2(scale) + constant, it is the same number in bits.
@@ -296,26 +294,4 @@ CLAIM = Claim(
             published=(_figure("channel spectra, ResNet-101"),),
         ),
     ),
-)
-
-# What was found when the evidence was first complete; the session fails when a verdict departs from it.
-CLAIM = CLAIM.registered(
-    "desk",
-    REGISTERED,
-    {
-        "entropy": (Verdict.CONTRADICTED, "entropy rises with depth in networks this small"),
-        "entropy_own_range": (Verdict.CONTRADICTED, "flat within .05 bits once each layer has its own range"),
-        "entropy_standardised": (Verdict.CONTRADICTED, "flat within .01 bits once scale is out"),
-        "turning_point": (Verdict.CONTRADICTED, "the first layer has the lowest entropy"),
-        "magnitude": (Verdict.CONTRADICTED, "activations grow with depth"),
-        "intensity": (Verdict.CONTRADICTED, "it is the activations' magnitude again"),
-        "independent_views": (
-            Verdict.CONTRADICTED,
-            "entropy and magnitude rank the layers identically, as in Gaussian noise",
-        ),
-        "spectrum_phases": (Verdict.CONTRADICTED, "flatness does not change with depth"),
-        "plain_vit": (Verdict.CONTRADICTED, "entropy rises with depth in the plain ViT, too"),
-        "resnet_low_pass": (Verdict.UNINFORMATIVE, "the ReLU puts the same share at DC before training"),
-        "resnet_low_pass_beyond_dc": (Verdict.CONTRADICTED, "beyond DC the ResNet is no more low-pass than the ViT"),
-    },
 )

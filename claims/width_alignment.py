@@ -11,7 +11,6 @@ Command: ``nox -s claims -- -k width``.
 
 from __future__ import annotations
 
-from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,14 +19,13 @@ import numpy as np
 from claims import _arms as arms
 from claims.papers import ENCODING_MISMATCH
 from suite.claim import Claim, Constant, Control, Criterion, Deviation, PerSeed, Published, Quantity
-from suite.judge import Region, Verdict
+from suite.judge import Region
 from suite.studies.cells import student
 
 if TYPE_CHECKING:
     from suite.claim.readings import Subject
     from suite.evidence.cell import Result
 
-REGISTERED = date(2026, 11, 21)
 ALIGN = {**arms.LAST, "weight": 0.2}
 LIFT, WIDE, UNIFORM, POOLED = "lift", "wide_last", "uniform_wide", "pooled"
 
@@ -242,26 +240,4 @@ CLAIM = Claim(
         _parameters("parameters_lift", "Lift has 5,983,528 parameters.", LIFT, 384, 5_983_528),
         _parameters("parameters_wide_last", "WideLast has 7,239,016 parameters.", WIDE, 384, 7_239_016),
     ),
-)
-
-# What was found when the evidence was first complete; the session fails when a verdict departs from it.
-CLAIM = CLAIM.registered(
-    "desk",
-    REGISTERED,
-    {
-        "plain_gain": (Verdict.UNINFORMATIVE, "an untrained teacher helps nearly as much"),
-        "lift_gains_more": (Verdict.CONTRADICTED, "the plain student gains more at this length"),
-        "wide_last_gains_more": (Verdict.CONTRADICTED, "the plain student gains more at this length"),
-        "lift_beside_logits": (Verdict.INCONCLUSIVE, "not resolved, and the plain student gains as well"),
-        "wide_last_beside_logits": (Verdict.INCONCLUSIVE, "not resolved, and the plain student gains as well"),
-        "lift_alone": (Verdict.INCONCLUSIVE, "not resolved by six seeds"),
-        "wide_last_alone": (Verdict.INCONCLUSIVE, "not resolved by six seeds"),
-        "gain_over_width": (Verdict.INCONCLUSIVE, "not resolved by six seeds; if anything, narrow students gain more"),
-        "parameters_plain": (Verdict.REPRODUCED, "timm's own count"),
-        "parameters_lift": (Verdict.REPRODUCED, "the parameters in use; the released module holds unused ones besides"),
-        "parameters_wide_last": (
-            Verdict.CONTRADICTED,
-            "7,313,896: the table leaves out the input projection and wider norms, 74,880",
-        ),
-    },
 )

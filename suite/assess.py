@@ -5,13 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
-import numpy as np
-
+from suite.claim.expected import rule_digest
 from suite.claim.schema import bearing
 from suite.errors import Unavailable, Unobtainable, Unverifiable, one_line
 from suite.evidence.cell import Result
 from suite.evidence.store import Missing, Store
-from suite.judge import Judgement, Observed, Question, Sampling, Verdict, departs, judge_family, overall, relabel_smoke
+from suite.judge import (
+    Judgement,
+    Observed,
+    Question,
+    Role,
+    Sampling,
+    Verdict,
+    counts,
+    departs,
+    judge_family,
+    overall,
+    relabel_smoke,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,8 +33,6 @@ if TYPE_CHECKING:
     from suite.profile import Profile
 
 T = TypeVar("T", bound="Table")
-
-BOOTSTRAP_SEED = 0
 
 
 class NotComputed(Unavailable):
@@ -73,10 +82,11 @@ class Assessment:
         profile: the scale it was asked at.
         judgement: the judge's answer; its reason names what is missing where nothing was measured.
         observed: what was measured, or None.
-        controls: what was measured in each control, or None.
+        controls: what was measured in each control of either kind, or None.
         cells: the cells it stands on.
-        expected: the registered verdict, or None.
-        departs: whether verdict and expectation differ (never, where the profile was modified).
+        expected: the expected verdict, or None.
+        departs: whether verdict and expectation differ, or the rule changed since (never, where the profile was
+            modified).
     """
 
     claim: Claim
@@ -98,6 +108,12 @@ class Assessment:
     def verdict(self) -> Verdict:
         """The judge's word."""
         return self.judgement.verdict
+
+    @property
+    def rule_changed(self) -> bool:
+        """Whether the expectation was written under another rule: another region, control, role or quantity."""
+        digest = self.expected.digest if self.expected else ""
+        return bool(digest) and digest != rule_digest(self.criterion)
 
     @property
     def deviations(self) -> tuple[Deviation, ...]:
@@ -137,22 +153,27 @@ def _gather(reading: Reading, evidence: Evidence) -> _Gathered:
 
 
 def assess_claim(claim: Claim, evidence: Evidence) -> list[Assessment]:
-    """Judge all criteria of a claim that can be asked at the evidence's profile, as one Holm family."""
-    asked = [criterion for criterion in claim.criteria if criterion.asked_at(evidence.profile)]
+    """Judge all criteria of a claim that can be asked at the evidence's profile, asserted ones and probes apart."""
+    profile = evidence.profile
+    asked = [criterion for criterion in claim.criteria if criterion.asked_at(profile)]
     found: dict[str, _Gathered] = {}
     controls: dict[str, dict[str, _Gathered]] = {}
     questions: dict[str, Question] = {}
     for criterion in asked:
         found[criterion.key] = _gather(criterion.evidence, evidence)
-        controls[criterion.key] = {c.key: _gather(c.evidence, evidence) for c in criterion.negative_controls}
+        controls[criterion.key] = {c.key: _gather(c.evidence, evidence) for c in criterion.controls}
+        seen = {key: gathered.observed for key, gathered in controls[criterion.key].items()}
         questions[criterion.key] = Question(
             observed=found[criterion.key].observed,
             region=criterion.region,
-            controls={key: gathered.observed for key, gathered in controls[criterion.key].items()},
+            negative_controls={control.key: seen[control.key] for control in criterion.negative_controls},
+            positive_controls={control.key: seen[control.key] for control in criterion.positive_controls},
             control_free=criterion.control_free,
             unit=criterion.quantity.unit,
+            proxy=profile.scope == "proxy",
+            role=criterion.role,
         )
-    judged = judge_family(questions, rng=np.random.default_rng(BOOTSTRAP_SEED))
+    judged = judge_family(questions)
     return [
         _assessment(claim, criterion, evidence, judged[criterion.key], found[criterion.key], controls[criterion.key])
         for criterion in asked
@@ -182,7 +203,7 @@ def _assessment(
     cells = dict(found.cells)
     for gathered in controls.values():
         cells |= gathered.cells
-    return Assessment(
+    assessment = Assessment(
         claim=claim,
         criterion=criterion,
         profile=profile,
@@ -191,8 +212,10 @@ def _assessment(
         controls={key: gathered.observed for key, gathered in controls.items()},
         cells=tuple(cells.values()),
         expected=expected,
-        departs=expected is not None and departs(expected.verdict, judgement.verdict),
     )
+    if expected is None:
+        return assessment
+    return replace(assessment, departs=assessment.rule_changed or departs(expected.verdict, judgement.verdict))
 
 
 def assess(claims: Iterable[Claim], evidence: Evidence) -> list[Assessment]:
@@ -200,9 +223,32 @@ def assess(claims: Iterable[Claim], evidence: Evidence) -> list[Assessment]:
     return [assessment for claim in claims for assessment in assess_claim(claim, evidence)]
 
 
-def claim_verdict(assessments: Sequence[Assessment]) -> Verdict:
-    """One word for a claim of several criteria."""
-    return overall([assessment.verdict for assessment in assessments])
+@dataclass(frozen=True)
+class ClaimWord:
+    """What may be said of a claim of several criteria at one profile.
+
+    Attributes:
+        verdict: one word, from the asserted criteria alone; None at proxy scope, where there are counts only, and
+            where nothing is asserted.
+        text: the word, or the counts: ``"asserted: 1 seen here, 3 not seen here, 2 uninformative"``.
+    """
+
+    verdict: Verdict | None
+    text: str
+
+
+def claim_word(assessments: Sequence[Assessment]) -> ClaimWord:
+    """What may be said of the claim to which some assessments at one profile belong.
+
+    Probes never enter the word; they are counted beside it.
+    """
+    words = {role: [a.verdict for a in assessments if a.criterion.role is role] for role in Role}
+    asserted, probes = words[Role.ASSERTED], words[Role.PROBE]
+    beside = f"; probes: {counts(probes)}" if probes else ""
+    if asserted and any(a.profile.scope != "proxy" for a in assessments):
+        verdict = overall(asserted)
+        return ClaimWord(verdict, f"{verdict}{beside}")
+    return ClaimWord(None, f"asserted: {counts(asserted)}{beside}")
 
 
 @dataclass(frozen=True)
@@ -215,7 +261,7 @@ class Tally:
 
     @property
     def ok(self) -> bool:
-        """True if something was measured, nothing errs and no verdict departs from its registered one."""
+        """True if something was measured, nothing errs and no verdict or rule departs from the expected one."""
         return self.measured > 0 and not self.departures and not self.errors
 
     @property
@@ -226,11 +272,15 @@ class Tally:
             reasons.append("nothing was measured")
         if self.errors:
             reasons.append("in error: " + ", ".join(a.name for a in self.errors))
-        if self.departures:
+        moved = [a for a in self.departures if a.expected and not a.rule_changed]
+        if moved:
             reasons.append(
-                "not as registered: "
-                + ", ".join(f"{a.name} ({a.verdict}, not {a.expected.verdict})" for a in self.departures if a.expected)
+                "not as expected: "
+                + ", ".join(f"{a.name} ({a.verdict}, not {a.expected.verdict})" for a in moved if a.expected)
             )
+        changed = [a.name for a in self.departures if a.rule_changed]
+        if changed:
+            reasons.append(f"the rule changed without a new entry (python -m suite register): {', '.join(changed)}")
         return "; ".join(reasons)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pkgutil
 import traceback
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from suite.claim import Claim, Finding
+from suite.claim import Claim, Finding, expected
 from suite.errors import SuiteError, one_line
 
 if TYPE_CHECKING:
@@ -18,11 +19,11 @@ PACKAGE = "claims"
 
 
 def discover(package: str = PACKAGE) -> list[Claim]:
-    """All claims of a package, by module name.
+    """All claims of a package, by module name, with the verdicts expected of them.
 
     Raises:
-        SuiteError: the package or a module of it cannot be imported, a claim's key is not its module's name, or
-            keys repeat.
+        SuiteError: the package or a module of it cannot be imported, a claim's key is not its module's name, keys
+            repeat, or a verdict is expected of a criterion that does not exist.
     """
     try:
         folder = import_module(package)
@@ -30,6 +31,7 @@ def discover(package: str = PACKAGE) -> list[Claim]:
         raise SuiteError(
             f"cannot import {package!r} ({error}): run from the project's root, or install the project"
         ) from None
+    entries = [entry for place in folder.__path__ for entry in expected.read(Path(place) / expected.FILE)]
     found: list[Claim] = []
     for info in pkgutil.iter_modules(folder.__path__):
         if info.name.startswith("_"):
@@ -42,7 +44,7 @@ def discover(package: str = PACKAGE) -> list[Claim]:
         names = [criterion.key for criterion in claim.criteria]
         if len(set(names)) != len(names):
             raise SuiteError(f"{package}/{info.name}.py: two criteria share a key")
-        found.append(claim)
+        found.append(expected.attach(claim, entries))
     return found
 
 

@@ -617,7 +617,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        0 if all is as registered, 1 if a verdict departs, something failed or nothing was measured, 2 for a
+        0 if all is as expected, 1 if a verdict departs, something failed or nothing was measured, 2 for a
         fault the user can mend (one line says how), 130 after Ctrl-C.
     """
     try:

@@ -19,6 +19,10 @@ class Unobtainable(SuiteError):
     """Something that a cell needs cannot be had here (weights, say); the message says what, and how to give it."""
 
 
+class Diverged(SuiteError):
+    """A training ended in numbers that are none: no fault of the machine, never a result, and counted apart."""
+
+
 class Unavailable(Exception):
     """The evidence a reading needs is not there; the message says what is missing and how to get it."""
 

@@ -157,7 +157,7 @@ def _parser() -> _Parser:
     parser = _Parser(
         prog="python -m suite",
         description="Check what papers claim about distilling Vision Transformers.",
-        epilog="Exit status: 0 if all is as registered; 1 if a verdict departs, something failed or nothing was "
+        epilog="Exit status: 0 if all is as expected; 1 if a verdict departs, something failed or nothing was "
         "measured; 2 for a fault you can mend, with one line that says how; 130 after Ctrl-C.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")

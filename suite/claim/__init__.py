@@ -6,7 +6,7 @@ it must fail. Nothing here computes evidence or decides verdicts.
 """
 
 from suite.claim.finding import Finding, Sentence
-from suite.claim.readings import Constant, PerImage, PerSeed
+from suite.claim.readings import Constant, PerSeed, block_rng
 from suite.claim.released import NeverReleased, Released, originals_of
 from suite.claim.schema import (
     Access,
@@ -18,10 +18,10 @@ from suite.claim.schema import (
     Published,
     Quantity,
     Reading,
-    Role,
 )
 from suite.deviation import Deviation
 from suite.errors import Unavailable
+from suite.judge import Role
 
 __all__ = [
     "Access",
@@ -34,7 +34,6 @@ __all__ = [
     "Finding",
     "NeverReleased",
     "Paper",
-    "PerImage",
     "PerSeed",
     "Published",
     "Quantity",
@@ -43,5 +42,6 @@ __all__ = [
     "Role",
     "Sentence",
     "Unavailable",
+    "block_rng",
     "originals_of",
 ]

@@ -1,4 +1,4 @@
-"""The usual readings of what is computed: one number per seed, one per image, a constant."""
+"""The usual readings of what is computed: one number per seed, a constant."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from suite.errors import SuiteError
+from suite.errors import Diverged, SuiteError
 from suite.judge import Observed, Sampling, pool_blocks
 from suite.judge.halves import group_count, half_samples
 from suite.measure.some_images import SomeImages, groups_in
@@ -15,15 +15,27 @@ from suite.measure.some_images import SomeImages, groups_in
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from numpy.typing import NDArray
-
     from suite.claim.schema import Access
     from suite.evidence.cell import Cell, Result
     from suite.profile import Profile
 
     Subject = Callable[[Profile, int], Cell]
 
+FEWEST_TRAINED = 2  # seeds that must be left where others diverged
 FEWEST_POOLED = 2  # methods and blocks from which a difference between methods has a spread at all
+
+
+def block_rng(result: Result, *salt: int) -> np.random.Generator:
+    """A generator for a reading that draws: another for every block, always the same for one.
+
+    A control drawn from one fixed generator would be one draw repeated over all seeds, and its interval would leave its
+    own noise out.
+
+    Args:
+        result: a result of the block; its seed is the block's.
+        salt: numbers that tell several draws of one block apart.
+    """
+    return np.random.default_rng([result.seed, *salt])
 
 
 @dataclass(frozen=True)
@@ -53,20 +65,30 @@ class PerSeed:
     def observe(self, access: Access) -> Observed:
         """One value per seed, labelled ``seed 0`` ...; a missing seed is missing evidence, never skipped.
 
-        Where a profile's sampling unit is the image, the quantity of one network on all images and on halves of them.
+        A seed in which a training diverged is no value and is counted apart: what is estimated is the mean over seeds
+        that trained. Where a profile's sampling unit is the image, the quantity of one network on all images and on
+        halves of them.
         """
-        if access.profile.sampling == Sampling.IMAGES:
+        if access.profile.sampling == "images":
             return self._over_images(access)
-        values, steps = [], []
+        values: dict[str, float] = {}
+        steps, diverged = [0.0], []
         for seed in access.profile.seeds:
-            results = [access.result(subject(access.profile, seed)) for subject in self.subjects]
-            values.append(float(self.value(*results)))
+            try:
+                results = [access.result(subject(access.profile, seed)) for subject in self.subjects]
+            except Diverged:
+                diverged.append(f"seed {seed}")
+                continue
+            values[f"seed {seed}"] = float(self.value(*results))
             steps.append(self.resolution(*results) if self.resolution else 0.0)
+        if diverged and len(values) < FEWEST_TRAINED:
+            raise SuiteError(f"{', '.join(diverged)} diverged: fewer than {FEWEST_TRAINED} seeds trained")
         table, left_out = self._companions(access)
         return Observed(
-            values=tuple(values),
+            values=tuple(values.values()),
             sampling=Sampling.SEEDS,
-            labels=tuple(f"seed {seed}" for seed in access.profile.seeds),
+            labels=tuple(values),
+            diverged=tuple(diverged),
             resolution=max(steps),
             pooled=pool_blocks(table) if len(table) >= FEWEST_POOLED <= len(values) else None,
             note=f"noise is pooled without {', '.join(left_out)}: no result" if left_out else "",
@@ -126,24 +148,6 @@ class PerSeed:
             else:
                 left_out.append(name)
         return table, left_out
-
-
-@dataclass(frozen=True)
-class PerImage:
-    """One number per image of one network: the sampling unit where only one trained network exists."""
-
-    subjects: tuple[Subject, ...]
-    value: Callable[..., NDArray[np.float64]]
-
-    def cells(self, profile: Profile) -> Iterable[Cell]:
-        """The cells of the profile's first seed."""
-        return [subject(profile, profile.seeds[0]) for subject in self.subjects]
-
-    def observe(self, access: Access) -> Observed:
-        """One value per image, in the data set's order."""
-        results = [access.result(cell) for cell in self.cells(access.profile)]
-        values = np.asarray(self.value(*results), dtype=np.float64).ravel()
-        return Observed(values=tuple(values.tolist()), sampling=Sampling.IMAGES)
 
 
 @dataclass(frozen=True)

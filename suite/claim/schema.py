@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from suite.judge import Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -85,11 +86,21 @@ def bearing(deviations: Iterable[Deviation], profile: Profile) -> tuple[Deviatio
 
 @dataclass(frozen=True)
 class Expected:
-    """The verdict registered for a (criterion, profile) pair, with the reason and the date it was registered."""
+    """The verdict expected of a (criterion, profile) pair.
+
+    Attributes:
+        verdict: the word.
+        because: why.
+        since: when it was written.
+        digest: of the rule it was written under (see :mod:`suite.claim.expected`); empty if that was not kept.
+        status: ``registered`` if there was no evidence when it was written, ``recorded`` if there was.
+    """
 
     verdict: Verdict
     because: str
     since: date
+    digest: str = ""
+    status: str = "recorded"
 
 
 class Access(Protocol):
@@ -122,15 +133,6 @@ class Reading(Protocol):
         """
 
 
-class Role(StrEnum):
-    """Who says it: the paper, or we when we look more closely."""
-
-    ASSERTED = "asserted"
-    """The paper states it. These criteria give the claim its word."""
-    PROBE = "probe"
-    """Our scrutiny: it qualifies the claim and never enters its word."""
-
-
 @dataclass(frozen=True)
 class Control:
     """The same quantity in a case whose answer is known: where the claim must fail, or where it must hold."""
@@ -153,10 +155,10 @@ class Criterion:
         negative_controls: cases in which the quantity must lie outside the region.
         role: whether the paper states it, or we probe it.
         positive_controls: cases in which the claim holds by construction, so that the quantity must lie inside.
-        control_free: for exact identities only: why no control can exist.
+        control_free: for exact identities and counts only: why no control, or none of one kind, can exist.
         needs: what a profile must have for the criterion to be asked there at all, as its file names it
             (``networks.CaiT-S24``, ``distill.widths``); ``released`` where released figures are the evidence.
-        expected: the registered verdict by profile name.
+        expected: the expected verdict by profile name; as a rule from the claims' ``expected.jsonl``.
     """
 
     key: str
@@ -174,6 +176,11 @@ class Criterion:
     figure: str = ""
     role: Role = Role.ASSERTED
     positive_controls: tuple[Control, ...] = ()
+
+    @property
+    def controls(self) -> tuple[Control, ...]:
+        """Both kinds, negative ones first; no two share a key."""
+        return (*self.negative_controls, *self.positive_controls)
 
     def asked_at(self, profile: Profile) -> bool:
         """Whether it can be asked at this profile; what must be computed cannot be asked of released figures."""
@@ -205,25 +212,3 @@ class Claim:
     deviations: tuple[Deviation, ...] = ()
     notes: str = ""
     finding: str = ""
-
-    def registered(self, profile: str, since: date, verdicts: Mapping[str, tuple[Verdict, str]]) -> Claim:
-        """The same claim with the verdicts expected at a profile, by criterion, each with its reason.
-
-        Raises:
-            ValueError: a criterion is not one of the claim's.
-        """
-        unknown = sorted(set(verdicts) - {criterion.key for criterion in self.criteria})
-        if unknown:
-            raise ValueError(f"{self.key} has no criterion {', '.join(unknown)}: expectations name criteria by key")
-        return replace(
-            self,
-            criteria=tuple(
-                replace(
-                    criterion,
-                    expected={**criterion.expected, profile: Expected(*verdicts[criterion.key], since=since)},
-                )
-                if criterion.key in verdicts
-                else criterion
-                for criterion in self.criteria
-            ),
-        )

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from suite.errors import SuiteError, Unobtainable
+from suite.errors import Diverged, SuiteError, Unobtainable
 from suite.evidence.cell import Cell, Result
 from suite.evidence.disk import Unwritable, sync, writing
 from suite.evidence.draft import ARRAYS, CHECKPOINTS, METRICS, RECORD, Draft, LazyArrays, sweep
@@ -45,19 +46,26 @@ class Failed(SuiteError):
     """A cell was tried and failed."""
 
 
+class FailedByDivergence(Failed, Diverged):
+    """Its training was tried and diverged."""
+
+
+def _failure(error: str) -> type[Failed]:
+    """Whether a failure, told by its exception's line, is one of the training itself."""
+    return FailedByDivergence if re.match(r"[\w.]*\bDiverged:", error) else Failed
+
+
 @dataclass(frozen=True)
 class State:
     """What is on disk for a key: ``missing``, ``partial``, ``done``, ``failed`` or ``damaged``.
 
-    ``origin`` names the bundle that a cell of somebody else came from; it is empty for our own. ``seconds`` is what
-    it took, on ``gpus`` GPUs; None where that was not noted.
+    ``origin`` names the bundle that a cell of somebody else came from; it is empty for our own.
     """
 
     word: str
     detail: str = ""
     seconds: float = 0.0
     origin: str = ""
-    gpus: int | None = None
 
 
 class Store:
@@ -88,14 +96,14 @@ class Store:
             seal = read_seal(self.folder(key), key)
         except Damaged as error:
             return State("damaged", str(error)) if self.generation(key) == before else self.state(key)
-        return State(seal["status"], seal.get("error", ""), seal["seconds"], gpus=seal.get("gpus"))
+        return State(seal["status"], seal.get("error", ""), seal["seconds"])
 
     def read(self, cell: Cell | str) -> Result:
         """A finished cell.
 
         Raises:
             Missing: it was not computed.
-            Failed: it was tried and failed; the message holds the reason.
+            Failed: it was tried and failed; the message holds the reason. A ``Diverged`` as well, if the training was.
             Unobtainable: it was tried, and something that it needs cannot be had here.
             Damaged: a file is missing, truncated or edited.
         """
@@ -124,7 +132,7 @@ class Store:
         if seal.get("lacking"):
             raise Unobtainable(seal["error"])
         if seal["status"] != "done":
-            raise Failed(f"cell '{name}' failed: {seal['error']}")
+            raise _failure(seal["error"])(f"cell '{name}' failed: {seal['error']}")
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         return Result(
             key=key,

@@ -1,58 +1,67 @@
 """From numbers to verdicts, in numpy and scipy alone.
 
 1. A claim says in which `Region` a quantity lies; `Observed` says what was measured and how it was sampled.
-2. The sampling decides the interval: Student t over seeds, bootstrap or balanced halves over many images, bounds if
-   exact.
-3. Interval inside the region, and every control's interval outside it: *reproduced*.
-4. Interval and region do not meet: *contradicted*, whatever the controls say.
-5. It holds, and so does a control: *uninformative*, for the measurement could not have failed.
-6. Anything else, a missing control included, is *inconclusive*, and says how many more seeds would settle it.
-7. One run is at best *consistent*. No evidence is *not run*; a NaN or a crash is *error*, never a number.
-8. Few seeds may borrow the noise of their recipe's other methods where that is tested to be fair.
-9. Several criteria share one error rate: what an interval decides must also survive Holm's adjustment.
-10. Every judgement gives its reason and the numbers that would flip it. It is cheap: ask another region.
+2. The sampling decides the interval: Student t over seeds, balanced halves over images, bounds if exact.
+3. An assay is *valid* if every positive control, in which the claim holds by construction, lies inside the region.
+4. Valid, inside, every negative control outside and paired contrasts with them beyond 0: *reproduced* at published
+   scope, *seen here* at proxy scope.
+5. Valid and outside: *contradicted* at published scope and for identities and counts, *not seen here* at proxy scope.
+6. *Uninformative*: a positive control outside (the measurement could not have succeeded), or the claim inside and a
+   negative control, too (it could not have failed).
+7. Anything else, a missing or undecided control included, is *inconclusive*, and says how many more seeds, as a
+   range, would settle it.
+8. One run is at best *consistent*. No evidence is *not run*; a NaN or a crash of claim or control is *error*.
+9. Few seeds may borrow the noise of their recipe's other methods where that is tested to be fair.
+10. Decisions must survive Holm's adjustment: among the criteria that the paper asserts, and, apart, among probes.
+11. Every judgement gives its reason and the numbers that would flip it. It is cheap: ask another region.
 """
 
-from suite.judge.bootstrap import bootstrap_interval
-from suite.judge.estimate import with_n
+from suite.judge.contrast import contrast
 from suite.judge.family import holm
-from suite.judge.interval import Interval, mean_interval
+from suite.judge.interval import Interval, NoSpread, mean_interval
 from suite.judge.judgement import ControlJudgement, Judgement, Question
 from suite.judge.observed import Observed, Sampling
-from suite.judge.pairing import Pairs, paired_differences, sign_flip_p
-from suite.judge.pooling import Pooled, pool, pool_blocks
-from suite.judge.power import chance, settle
+from suite.judge.pooling import Pooled, pool_blocks
+from suite.judge.power import Outlook, chance, foresee, settle
 from suite.judge.reading import Position
 from suite.judge.region import Region
-from suite.judge.rule import judge, judge_family, relabel_smoke
-from suite.judge.verdict import WORST_FIRST, Verdict, departs, overall
+from suite.judge.role import ControlKind, Role
+from suite.judge.rule import judge, judge_family, relabel_smoke, verdicts
+from suite.judge.verdict import DECIDED, FAILS, HOLDS, WORST_FIRST, Verdict, counts, departs, overall
+from suite.judge.words import further
 
 __all__ = [
+    "DECIDED",
+    "FAILS",
+    "HOLDS",
     "WORST_FIRST",
     "ControlJudgement",
+    "ControlKind",
     "Interval",
     "Judgement",
+    "NoSpread",
     "Observed",
-    "Pairs",
+    "Outlook",
     "Pooled",
     "Position",
     "Question",
     "Region",
+    "Role",
     "Sampling",
     "Verdict",
-    "bootstrap_interval",
     "chance",
+    "contrast",
+    "counts",
     "departs",
+    "foresee",
+    "further",
     "holm",
     "judge",
     "judge_family",
     "mean_interval",
     "overall",
-    "paired_differences",
-    "pool",
     "pool_blocks",
     "relabel_smoke",
     "settle",
-    "sign_flip_p",
-    "with_n",
+    "verdicts",
 ]

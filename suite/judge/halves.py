@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import hadamard
 
-from suite.judge.interval import StudentT
+from suite.judge.interval import NoSpread, StudentT
 
 GROUPS = (15, 7, 3)
 """With 15 groups, thirty evaluations, 95 % intervals of means, medians and 99th percentiles of values with light tails
@@ -68,6 +68,9 @@ def estimate_from_halves(whole: float, values: Sequence[float], *, resolution: f
 
     Returns:
         Student t with one degree of freedom less than groups.
+
+    Raises:
+        NoSpread: If all halves agree and no resolution tells how far to trust that.
     """
     groups = len(values) // 2
     kept = half_samples(groups).sum(axis=1)
@@ -83,5 +86,5 @@ def estimate_from_halves(whole: float, values: Sequence[float], *, resolution: f
     if error < rounding:
         error, method = rounding, f"{method}, error raised to that of rounding"
     elif error == 0:
-        method += ", degenerate: all halves agree, so the interval has no width"
+        raise NoSpread("all halves agree, which shows no noise: state the step of their scale")
     return StudentT(whole, error * math.sqrt(groups), float(groups - 1), groups, method)

@@ -9,6 +9,10 @@ from scipy import special
 
 from suite.judge._text import measured, number
 from suite.judge.pooling import Pooled
+from suite.judge.region import slack
+
+_NEGLIGIBLE = 1e-3  # share of an error below which its degrees of freedom no longer matter
+_ROUNDING = 1e-12  # spread in parts of the largest value that floating-point arithmetic alone can cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,7 @@ class Interval:
         sd: Standard deviation of one unit; None where it is not known.
         df: Degrees of freedom behind `sd` (infinite for a stated error); None where it is not known.
         method: How it was computed, in words.
+        rounding: Standard error that all units share, so that more of them do not lessen it.
     """
 
     estimate: float
@@ -34,6 +39,7 @@ class Interval:
     sd: float | None
     df: float | None
     method: str
+    rounding: float = 0.0
 
     @property
     def bounded(self) -> bool:
@@ -67,6 +73,14 @@ class Estimate(Protocol):
     def p(self, boundary: float) -> float:
         """The smallest alpha at which the (1 - alpha) interval reaches no further than the boundary."""
 
+    @property
+    def certain(self) -> bool:
+        """Whether its interval is the same at every level, so that nothing is left to chance."""
+
+
+class NoSpread(ValueError):
+    """Values that do not show their noise: one alone, or several that are all equal on a scale of unknown step."""
+
 
 @dataclass(frozen=True, slots=True)
 class StudentT:
@@ -78,6 +92,7 @@ class StudentT:
         df: Degrees of freedom behind `sd`; infinite if it is known.
         n: Number of values.
         method: How it was computed, in words.
+        rounding: Standard error from rounding to a measuring scale, common to all values, at least 0.
     """
 
     value: float
@@ -85,6 +100,7 @@ class StudentT:
     df: float
     n: int
     method: str
+    rounding: float = 0.0
 
     @classmethod
     def of(cls, values: Sequence[float], *, pooled: Pooled | None = None, resolution: float = 0.0) -> Self:
@@ -93,20 +109,19 @@ class StudentT:
         Args:
             values: At least two values, or one and a fair pool.
             pooled: Noise shared with other methods; used if it is fair and this sample is not noisier.
-            resolution: Step of the measuring scale. A sample whose values fall on one step looks free
-                of noise; its standard deviation is therefore never taken below that of rounding,
-                resolution / √12.
+            resolution: Step of the measuring scale. Values that fall on one step are all rounded the same way, so
+                resolution / √12 is added (as variances) to the error of the mean, however many there are.
 
         Returns:
-            The mean with its uncertainty. If all values are equal and nothing else tells the noise, the
-            interval has no width, and `method` says so.
+            The mean with its uncertainty.
 
         Raises:
-            ValueError: If a single value comes without a pool that may be used.
+            NoSpread: If a single value comes without a pool that may be used, or all are equal (up to the rounding of
+                floating-point arithmetic) and neither a pool nor a resolution tells how far to trust that.
 
         References:
             JCGM 100:2008 (Guide to the expression of uncertainty in measurement), F.2.2.1: a step of width d
-            contributes a standard uncertainty of d / √12.
+            contributes a standard uncertainty of d / √12; G.4: effective degrees of freedom (Welch-Satterthwaite).
         """
         n = len(values)
         mean, own_sd = _moments(values)
@@ -119,30 +134,56 @@ class StudentT:
             if pooled is not None:
                 method += ", own variance (pooling would not be fair)"
         else:
-            raise ValueError("one value has no spread: give at least two, or a fair pooled variance")
-        if sd < resolution / math.sqrt(12):
-            sd = resolution / math.sqrt(12)
-            method += f", spread raised to that of rounding to steps of {number(resolution)}"
-        elif sd == 0:
-            method += f", degenerate: all {n} values are equal, so the interval has no width"
-        return cls(mean, sd, float(df), n, method)
+            raise NoSpread("one run does not show its noise: give at least two, or a fair pooled variance")
+        if sd == 0 and resolution == 0:
+            raise NoSpread(f"all {n} values are equal, which shows no noise: state the step of their scale")
+        if resolution:
+            method += f", with the rounding to steps of {number(resolution)} that all values share"
+        return cls(mean, sd, float(df), n, method, resolution / math.sqrt(12))
 
     @property
     def standard_error(self) -> float:
         """Standard deviation of the mean."""
-        return self.sd / math.sqrt(self.n)
+        return combined_error(self.sd, self.n, self.df, self.rounding)[0]
+
+    @property
+    def certain(self) -> bool:
+        """True only of a stated error of 0."""
+        return self.standard_error == 0
 
     def interval(self, level: float) -> Interval:
         """The two-sided Student t interval."""
-        half = float(special.stdtrit(self.df, (1 + level) / 2)) * self.standard_error
-        return Interval(self.value, self.value - half, self.value + half, self.n, level, self.sd, self.df, self.method)
+        error, df = combined_error(self.sd, self.n, self.df, self.rounding)
+        half = float(special.stdtrit(df, (1 + level) / 2)) * error
+        low, high = self.value - half, self.value + half
+        return Interval(self.value, low, high, self.n, level, self.sd, self.df, self.method, self.rounding)
 
     def p(self, boundary: float) -> float:
         """The two-sided p-value of the hypothesis that the mean is the boundary."""
-        gap, error = abs(self.value - boundary), self.standard_error
-        if gap == 0 or not math.isfinite(error):
+        gap, (error, df) = abs(self.value - boundary), combined_error(self.sd, self.n, self.df, self.rounding)
+        if gap <= slack(boundary) or not math.isfinite(error):
             return 1.0
-        return 2 * float(special.stdtr(self.df, -gap / error)) if error > 0 else 0.0
+        return 2 * float(special.stdtr(df, -gap / error)) if error > 0 else 0.0
+
+
+def combined_error(sd: float, n: int, df: float, rounding: float) -> tuple[float, float]:
+    """Standard error of a mean from what differs between its values and what all share.
+
+    Args:
+        sd: Standard deviation of one value.
+        n: Number of values.
+        df: Degrees of freedom behind `sd`.
+        rounding: Standard error that all values share.
+
+    Returns:
+        The standard error and its effective degrees of freedom (Welch-Satterthwaite; the rounding is known).
+    """
+    own = sd / math.sqrt(n)
+    error = math.hypot(own, rounding)
+    if rounding == 0 or not math.isfinite(error):
+        return error, df
+    share = own / error
+    return error, df / share**4 if share > _NEGLIGIBLE else math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +214,11 @@ class Bounds:
     def interval(self, level: float) -> Interval:
         """The same bounds at every level."""
         return Interval(self.value, self.low, self.high, self.n, level, None, None, self.method)
+
+    @property
+    def certain(self) -> bool:
+        """True: bounds hold without any probability."""
+        return True
 
     def p(self, boundary: float) -> float:
         """0 for a boundary beyond the bounds, 1 for one within them."""
@@ -225,9 +271,9 @@ def check_finite(values: Sequence[float]) -> None:
 def _moments(values: Sequence[float]) -> tuple[float, float | None]:
     """Mean and standard deviation (None for one value), independent of order and free of overflow."""
     ordered = sorted(float(value) for value in values)
-    if ordered[0] == ordered[-1]:
-        return ordered[0], 0.0 if len(ordered) > 1 else None
     scale = max(-ordered[0], ordered[-1])
+    if ordered[0] == ordered[-1] or ordered[-1] / scale - ordered[0] / scale <= _ROUNDING:
+        return ordered[len(ordered) // 2], 0.0 if len(ordered) > 1 else None
     scaled = [value / scale for value in ordered]
     mean = math.fsum(scaled) / len(scaled)
     variance = math.fsum((value - mean) ** 2 for value in scaled) / (len(scaled) - 1)

@@ -14,8 +14,6 @@ class Sampling(StrEnum):
 
     SEEDS = "seeds"
     """Independent runs, or paired differences by block: Student t."""
-    IMAGES = "images"
-    """One value per image of a fixed model: bootstrap over images. Says nothing about other training runs."""
     HALVES = "halves"
     """Any quantity of a fixed model, computed again on balanced halves of the images; see `suite.judge.halves`."""
     EXACT = "exact"
@@ -31,14 +29,14 @@ class Observed:
     Values may be NaN or infinite: the judge answers "error" and says which. No values: "not run".
 
     Args:
-        values: SEEDS: one per run or block. IMAGES: one per image. HALVES: one per half of the images, or the one
+        values: SEEDS: one per run or block. HALVES: one per half of the images, or the one
             of all images if there are too few. EXACT: one; for an identity checked on several instances the
             worst of them. SINGLE: the one estimate.
         sampling: How the values came about.
-        labels: Names of the values (seeds, blocks, images), each different, or none at all.
-        clusters: IMAGES only: for each image the source it is a view of, or none at all.
+        labels: Names of the values (seeds, blocks), each different, or none at all.
         standard_error: SINGLE only, and there required: standard error of the estimate, at least 0.
         covers_runs: SINGLE only: whether `standard_error` includes the noise between training runs.
+        error_df: SINGLE only: degrees of freedom behind `standard_error`; infinite if it is known.
         numerical_error: EXACT only: largest rounding error of the value, at least 0.
         whole: HALVES only, and there required with several values: the quantity of all images.
         resolution: SEEDS and HALVES only: step of the measuring scale, such as 100 / N for a top-1 accuracy in points
@@ -46,6 +44,8 @@ class Observed:
             one step from looking free of noise.
         pooled: SEEDS only: noise shared with other methods of the recipe.
         failure: Why the evidence is broken (a crashed run); the judge answers "error" with these words.
+        diverged: SEEDS only: labels of the runs that diverged. They are no values: the estimand is the mean over
+            runs that trained, and how many did not is told beside it.
         note: What a reader should know, for instance which blocks were dropped or which command is missing.
 
     Raises:
@@ -57,14 +57,15 @@ class Observed:
     values: tuple[float, ...]
     sampling: Sampling
     labels: tuple[str, ...] = ()
-    clusters: tuple[str, ...] = ()
     standard_error: float | None = None
     covers_runs: bool = False
+    error_df: float = math.inf
     numerical_error: float = 0.0
     whole: float | None = None
     resolution: float = 0.0
     pooled: Pooled | None = None
     failure: str = ""
+    diverged: tuple[str, ...] = ()
     note: str = ""
 
     def __post_init__(self) -> None:
@@ -73,8 +74,6 @@ class Observed:
         n = len(self.values)
         if self.labels and (len(self.labels) != n or len(set(self.labels)) != n):
             raise ValueError(f"{n} values need {n} different labels: a repeated seed is not a second run")
-        if self.clusters and len(self.clusters) != n:
-            raise ValueError(f"{n} values need {n} cluster names, not {len(self.clusters)}")
         self._refuse_strangers()
         if self.sampling in (Sampling.EXACT, Sampling.SINGLE) and n > 1:
             raise ValueError(f"{self.sampling} evidence is one value, not {n}: give the worst one, or use SEEDS")
@@ -90,17 +89,20 @@ class Observed:
         for name, error in errors.items():
             if error < 0:
                 raise ValueError(f"{name} {error} must be 0 or more")
+        if not self.error_df >= 1:
+            raise ValueError(f"error_df {self.error_df} must be 1 or more, infinite for a known error")
 
     def _refuse_strangers(self) -> None:
         """Raises if an argument is given that has no meaning under this sampling."""
         belongs = {
-            "clusters": (bool(self.clusters), Sampling.IMAGES),
             "standard_error": (self.standard_error is not None, Sampling.SINGLE),
             "covers_runs": (self.covers_runs, Sampling.SINGLE),
+            "error_df": (self.error_df != math.inf, Sampling.SINGLE),
             "numerical_error": (self.numerical_error != 0, Sampling.EXACT),
             "whole": (self.whole is not None, Sampling.HALVES),
             "resolution": (self.resolution != 0 and self.sampling is not Sampling.HALVES, Sampling.SEEDS),
             "pooled": (self.pooled is not None, Sampling.SEEDS),
+            "diverged": (bool(self.diverged), Sampling.SEEDS),
         }
         for name, (given, sampling) in belongs.items():
             if given and self.sampling is not sampling:
@@ -123,11 +125,8 @@ class Observed:
     @property
     def unit(self) -> str:
         """The noun for one independent unit of the evidence."""
-        if self.clusters:
-            return "source"
         nouns = {
             Sampling.SEEDS: "seed",
-            Sampling.IMAGES: "image",
             Sampling.HALVES: "image group",
             Sampling.EXACT: "value",
             Sampling.SINGLE: "run",
@@ -136,9 +135,8 @@ class Observed:
 
     @property
     def size(self) -> str:
-        """How many values there are, in words."""
+        """How many values there are, and how many runs diverged, in words."""
         if self.sampling is Sampling.HALVES:
             return count(max(1, len(self.values) // 2), self.unit)
-        if self.clusters:
-            return f"{count(len(self.values), 'image')} of {count(len(set(self.clusters)), 'source')}"
-        return count(len(self.values), self.unit)
+        trained = count(len(self.values), self.unit)
+        return f"{trained} ({len(self.diverged)} more diverged)" if self.diverged else trained

@@ -5,31 +5,28 @@ the normal. Methods that share a recipe often share its noise, and pooling their
 the width back. Where they do not share it, the noisier method's interval would be far too narrow: with six
 methods, three seeds and one method twice as noisy as the rest, a pooled 95 % interval covers 78 %.
 
-Two tests guard against that. Both are weak at few seeds (Brown and Forsythe's finds next to nothing at
-n = 3), so pooling also passes through a third and aimed test where it is used, `Pooled.serves`: a method
-whose own variance exceeds that of its companions at the lenient level of .25 keeps its own. Together
-they bring the 78 % back to 91 %; where the noise is shared, coverage stays at 95 %.
+A test of the whole table guards against that. It is weak at few seeds, so pooling also passes through an aimed test
+where it is used, `Pooled.serves`: a method whose own variance exceeds that of its companions at the lenient level
+of .25 keeps its own. Together they bring the 78 % back to 91 %; where the noise is shared, coverage stays at 95 %.
 
 References:
-    Brown and Forsythe, "Robust tests for the equality of variances", JASA 69, 1974.
     Hartley, "The maximum F-ratio as a short-cut test for heterogeneity of variance", Biometrika 37, 1950.
     Bancroft, "Analysis and inference for incompletely specified models", Biometrics 20, 1964 (the level .25).
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 _FAIR_ABOVE = 0.05
 _SERVES_ABOVE = 0.25
 _NULL_DRAWS = 10_000  # p-values of the ratio are then known to 0.002 near .05
 _NULL_SEED = 1950  # fixed: the null distribution is a constant, merely computed by simulation
-_BROWN_FORSYTHE_FROM = 3  # with two values per group both lie equally far from their median
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +34,10 @@ class Pooled:
     """A standard deviation shared by several methods.
 
     Args:
-        sd: Standard deviation of one value of the quantity that is averaged (for `pool_blocks`: of one
-            paired difference), at least 0.
+        sd: Standard deviation of one paired difference, at least 0.
         df: Degrees of freedom behind it, at least 1.
-        p_value: Smallest p-value of the tests that the noise is shared, in [0, 1].
-        fair: Whether it may be used: no test rejects at .05.
+        p_value: P-value of the test that the noise is shared, in [0, 1].
+        fair: Whether it may be used: the test does not reject at .05.
         groups: Number of methods it stands on.
         note: What was left out, empty if nothing.
 
@@ -88,43 +84,6 @@ class Pooled:
         if companions <= 0:  # noisier than the whole pool, or not one of its members
             return False
         return float(special.fdtrc(df, companions_df, own / companions)) > _SERVES_ABOVE
-
-
-def pool(groups: Mapping[str, Sequence[float]]) -> Pooled:
-    """Pools the variance of methods measured independently of each other.
-
-    The noise counts as shared if neither test rejects at .05: Brown and Forsythe's (where every
-    method has at least three values), and the ratio of the largest to the smallest standard
-    deviation against its simulated null distribution for normal noise.
-
-    Args:
-        groups: Values of the quantity by method. Methods with a single value add nothing and are left out.
-
-    Returns:
-        The shared standard deviation.
-
-    Raises:
-        ValueError: If a value is not finite or no method has two values.
-    """
-    usable = {name: np.asarray(values, float) for name, values in groups.items() if len(values) >= 2}
-    if not usable:
-        raise ValueError("no method has two values: run at least two seeds of one before pooling")
-    scale = _scale(usable.values())
-    samples = [values / scale for values in usable.values()]
-    dfs = tuple(len(values) - 1 for values in samples)
-    variances = np.array([0.0 if np.ptp(values) == 0 else values.var(ddof=1) for values in samples])
-    p_value = _ratio_p(variances, _independent_null(dfs))
-    if min(dfs) + 1 >= _BROWN_FORSYTHE_FROM and len(samples) > 1 and variances.min() > 0:
-        p_value = min(p_value, _brown_forsythe(samples))
-    left_out = sorted(set(groups) - set(usable))
-    return Pooled(
-        sd=scale * math.sqrt(float(np.dot(dfs, variances)) / sum(dfs)),
-        df=sum(dfs),
-        p_value=p_value,
-        fair=p_value > _FAIR_ABOVE,
-        groups=len(samples),
-        note=f"single values left out: {', '.join(left_out)}" if left_out else "",
-    )
 
 
 def pool_blocks(table: Mapping[str, Mapping[str, float]]) -> Pooled:
@@ -195,13 +154,6 @@ def _ratio_p(variances: NDArray[np.float64], null: NDArray[np.float64]) -> float
     return float(np.sum(null >= ratio * (1 - 1e-12)) + 1) / (len(null) + 1)  # a ratio of 1 must tie with 1
 
 
-def _brown_forsythe(samples: Sequence[NDArray[np.float64]]) -> float:
-    """P-value of Brown and Forsythe's test; 0 (not fair) where ties leave it undefined."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        p_value = float(stats.levene(*samples, center="median").pvalue)
-    return p_value if math.isfinite(p_value) else 0.0
-
-
 def _pair_variances(tables: NDArray[np.float64]) -> NDArray[np.float64]:
     """Variance over blocks of every pairwise difference: (S, K, n) -> (S, K (K - 1) / 2)."""
     first, second = np.triu_indices(tables.shape[1], k=1)
@@ -209,15 +161,6 @@ def _pair_variances(tables: NDArray[np.float64]) -> NDArray[np.float64]:
     spread = np.ptp(differences, axis=-1)
     variances: NDArray[np.float64] = np.where(spread == 0, 0.0, differences.var(axis=-1, ddof=1))
     return variances
-
-
-@lru_cache(maxsize=256)
-def _independent_null(dfs: tuple[int, ...]) -> NDArray[np.float64]:
-    """Largest-to-smallest variance ratios of independent normal samples that share their variance."""
-    rng = np.random.default_rng(_NULL_SEED)
-    variances = rng.chisquare(dfs, (_NULL_DRAWS, len(dfs))) / np.array(dfs)
-    ratios: NDArray[np.float64] = variances.max(axis=1) / variances.min(axis=1)
-    return ratios
 
 
 @lru_cache(maxsize=256)

@@ -1,18 +1,18 @@
 """How many more runs or images would settle an open question."""
 
 import math
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from suite.judge.estimate import future_df
-from suite.judge.interval import Interval
+from suite.judge.interval import Interval, combined_error
 from suite.judge.region import Region
 
 BEYOND_REACH = 100_000
-"""No more units than this are ever proposed: twice the validation set of ImageNet-1k."""
+"""No more units than this are ever proposed: nobody trains or reads as many."""
 
 _NODES = 200  # quadrature nodes over the spread the future sample may show; error below 0.002
 
@@ -38,12 +38,13 @@ def chance(n: int, interval: Interval, region: Region, *, level: float = 0.95) -
     """
     if interval.sd is None or interval.df is None:
         raise ValueError("no spread is known: foresee nothing from one run")
-    value, error = interval.estimate, interval.sd / math.sqrt(n)
+    value, own = interval.estimate, interval.sd / math.sqrt(n)
     inside = region.contains(value, value)
+    own_df = future_df(interval, n)
+    error, df = combined_error(interval.sd, n, own_df, interval.rounding)
     if error == 0:
         return 1.0 if region.distance(value) != 0 else 0.0
-    df = future_df(interval, n)
-    half = float(special.stdtrit(df, (1 + level) / 2)) * _spreads(df)
+    half = float(special.stdtrit(df, (1 + level) / 2)) * np.hypot(_spreads(own_df) * own, interval.rounding) / error
     to_low, to_high = (value - region.low) / error, (region.high - value) / error
     if inside:
         decided = np.maximum(special.ndtr(to_high - half) - special.ndtr(half - to_low), 0.0)
@@ -88,6 +89,96 @@ def settle(
         else:
             high = middle
     return high
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """How many further units would settle a question, as far as the present evidence tells.
+
+    Args:
+        likely: If the present estimate and spread are the truth.
+        low: If the truth lies as favourably as the evidence allows.
+        high: If it lies as unfavourably; None if then no reachable number would do.
+    """
+
+    likely: int
+    low: int
+    high: int | None
+
+    def together(self, other: "Outlook") -> "Outlook":
+        """What settles both of two questions."""
+        high = None if self.high is None or other.high is None else max(self.high, other.high)
+        return Outlook(max(self.likely, other.likely), max(self.low, other.low), high)
+
+
+def foresee(interval: Interval, region: Region, *, level: float = 0.95, spread: float = 0.8) -> Outlook | None:
+    """How many further units would settle a question, with the uncertainty of that very number.
+
+    The number needed follows from the distance between estimate and bound in units of the spread of one value. That
+    ratio is known badly from few units; its exact interval (noncentral t) is turned into a range of numbers.
+
+    Args:
+        interval: The present interval.
+        region: The claimed region.
+        level: Confidence the future interval will be judged at.
+        spread: Confidence of the range, in (0, 1).
+
+    Returns:
+        The further units; None if the spread is not known, or even the likely number is beyond reach.
+
+    References:
+        Hedges and Olkin, Statistical Methods for Meta-Analysis, 1985, chapter 5 (interval of a standardised mean).
+    """
+    total = settle(interval, region, level=level)
+    if total is None or interval.sd is None or interval.df is None:
+        return None
+    bound = min(region.boundaries, key=lambda end: abs(end - interval.estimate))
+    error = interval.sd / math.sqrt(interval.n)
+    if error == 0:
+        return Outlook(total - interval.n, total - interval.n, total - interval.n)
+    seen, side = abs(interval.estimate - bound) / error, math.copysign(1.0, interval.estimate - bound)
+    needed = []
+    for tail in ((1 - spread) / 2, (1 + spread) / 2):  # the larger the noncentrality, the fewer are needed
+        true = bound + side * max(_noncentrality(seen, interval.df, tail), 0.0) * error
+        if region.contains(interval.estimate, interval.estimate) and not region.contains(true, true):
+            true = sum(region.boundaries) / 2  # a region with two bounds: nowhere lies further from both
+        needed.append(settle(replace(interval, estimate=true), region, level=level))
+    fewest = min(total, *(found for found in needed[:1] if found is not None))
+    most = needed[1] if needed[1] is None else max(total, needed[1])
+    return Outlook(total - interval.n, fewest - interval.n, None if most is None else most - interval.n)
+
+
+def future_df(present: Interval, n: int) -> float:
+    """Degrees of freedom that `n` units will have, if they grow in proportion to n - 1.
+
+    Args:
+        present: An interval with known degrees of freedom.
+        n: Number of units, at least 2.
+
+    Returns:
+        The degrees of freedom; those of the present if it has a single unit (its noise is another's).
+    """
+    df = present.df or 0.0
+    return df * (n - 1) / (present.n - 1) if present.n > 1 else df
+
+
+def _noncentrality(seen: float, df: float, tail: float) -> float:
+    """The noncentrality at which a t at most as large as the one seen has this probability; may be negative."""
+    if math.isinf(df):
+        return seen - float(special.ndtri(tail))
+    low, high = -50.0, seen * 2 + 50.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        if _noncentral_cdf(seen, df, middle) > tail:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
+
+
+def _noncentral_cdf(t: float, df: float, centre: float) -> float:
+    """P(T <= t) of the noncentral t law: over the chi law of the spread, the mean is normal."""
+    return float(special.ndtr(t * _spreads(df) - centre).mean())
 
 
 @lru_cache(maxsize=4096)

@@ -1,12 +1,8 @@
 """One measured quantity held against one region."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-import numpy as np
-
-from suite.judge.bootstrap import Bootstrap
 from suite.judge.estimate import estimate
 from suite.judge.family import p_disjoint, p_inside
 from suite.judge.interval import Interval, StudentT
@@ -40,7 +36,7 @@ class Reading:
         single: Whether it stands on one run, from which nothing is ever reproduced.
         p_inside: Smallest alpha at which the interval lies inside; 1 if none does.
         p_outside: Smallest alpha at which it is disjoint; 1 if none is.
-        statistical: Whether it was judged by a sample, so that it counts in a family.
+        statistical: Whether it was judged by a sample that can decide, so that it counts in a family.
         unit: The noun for one unit of the evidence.
         size: How many values it stands on, in words.
         message: What is broken or missing; the note of the evidence otherwise.
@@ -62,9 +58,7 @@ class Reading:
         return min(self.p_inside, self.p_outside) > alpha
 
 
-def read(
-    observed: Observed | None, region: Region, *, level: float, fresh_rng: Callable[[], np.random.Generator]
-) -> Reading:
+def read(observed: Observed | None, region: Region, *, level: float) -> Reading:
     """Holds what was measured against a region.
 
     One run decides nothing: its interval, where a pool or a stated error gives one, is shown, but its
@@ -75,8 +69,6 @@ def read(
         observed: What was measured; None or without values means not run.
         region: The claimed region.
         level: Confidence of the interval.
-        fresh_rng: Makes the generator of the bootstrap, in the same state for every quantity of a judgement,
-            so that neither the order nor the number of controls changes an interval.
 
     Returns:
         The reading; broken evidence is read as an error and never as a number.
@@ -87,7 +79,7 @@ def read(
         return Reading(Position.ERROR, message=observed.broken)
     if not observed.values:
         return Reading(Position.NOT_RUN, message=observed.note)
-    estimated = estimate(observed, fresh_rng())
+    estimated = estimate(observed)
     interval = estimated.interval(level)
     runs = observed.sampling in (Sampling.SEEDS, Sampling.SINGLE)
     single = runs and len(observed.values) == 1
@@ -104,7 +96,7 @@ def read(
         single=single,
         p_inside=p_inside(estimated, region) if decisive else 1.0,
         p_outside=p_disjoint(estimated, region) if decisive else 1.0,
-        statistical=isinstance(estimated, StudentT | Bootstrap) and not single,
+        statistical=isinstance(estimated, StudentT) and decisive,
         unit=observed.unit,
         size=observed.size,
         message=observed.note,

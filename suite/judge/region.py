@@ -6,10 +6,16 @@ from typing import Self
 
 from suite.judge._text import measured, number
 
+_RELATIVE = 1e-9
+_ABSOLUTE = 1e-12
+
 
 @dataclass(frozen=True, slots=True)
 class Region:
     """A closed interval of values, open to infinity on one side at most.
+
+    A bound belongs to the region, and so does what misses it by the rounding of floating-point arithmetic: one part in
+    10^9 of the bound, or 10^-12 (77.1 - 77.0 is at least 0.1).
 
     Args:
         low: Smallest value the claim allows; minus infinity for none.
@@ -88,11 +94,11 @@ class Region:
 
     def contains(self, low: float, high: float) -> bool:
         """Whether every value of [low, high] is claimed."""
-        return self.low <= low and high <= self.high
+        return self.low - slack(self.low) <= low and high <= self.high + slack(self.high)
 
     def disjoint(self, low: float, high: float) -> bool:
         """Whether no value of [low, high] is claimed."""
-        return high < self.low or self.high < low
+        return high < self.low - slack(self.low) or self.high + slack(self.high) < low
 
     def distance(self, value: float) -> float:
         """How far a value lies from the nearest end.
@@ -157,3 +163,8 @@ class Region:
             half = (self.high - self.low) / 2
             return measured(f"{number(self.low + half)} ± {number(half)}", unit)
         return measured(f"{low} to {high}", unit)
+
+
+def slack(bound: float) -> float:
+    """By how much a value may miss a bound through rounding alone; 0 for no bound."""
+    return max(_RELATIVE * abs(bound), _ABSOLUTE) if math.isfinite(bound) else 0.0

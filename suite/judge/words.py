@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping
 
 from suite.judge._text import count, measured, number
-from suite.judge.power import BEYOND_REACH
+from suite.judge.case import Case
+from suite.judge.power import BEYOND_REACH, Outlook
 from suite.judge.reading import Position, Reading
 from suite.judge.region import Region
 
@@ -33,26 +34,28 @@ def subject(claim: Reading, unit: str, level: float) -> str:
         return f"the exact value {interval.describe(unit)}"
     if not interval.bounded:
         return f"the mean {interval.describe(unit)} of {claim.size}"
-    text = f"the {100 * level:g} % interval {interval.describe(unit)} of {claim.size}"
-    return f"{text} (all equal, so without width)" if interval.low == interval.high else text
+    return f"the {100 * level:g} % interval {interval.describe(unit)} of {claim.size}"
 
 
 def named(name: str, control: Reading, unit: str) -> str:
-    """A control with its numbers, ``"control 'untrained' at 0.02 [0.01, 0.03] bits"``."""
+    """A control with its numbers, ``"negative control 'untrained' at 0.02 [0.01, 0.03] bits"``."""
     where = f" at {control.interval.describe(unit)}" if control.interval else ""
-    return f"control '{name}'{where}"
+    return f"{name}{where}"
 
 
-def obstacle(name: str, control: Reading, unit: str) -> str:
-    """Why a control that was not found outside the region stands in the way of a verdict."""
+def what_is_open(name: str, control: Reading, unit: str, *, wanted: str = "inside") -> str:
+    """Why a control that was not found where it should lie stands in the way of a verdict."""
     if control.position is Position.NOT_RUN:
-        return f"control '{name}' is not run" + (f" ({control.message})" if control.message else "")
-    if control.leans_inside:
+        return f"{name} is not run" + (f" ({control.message})" if control.message else "")
+    interval = control.interval
+    if interval is not None and not interval.bounded:
+        return f"{named(name, control, unit)} has {interval.method}"
+    if wanted == "outside" and control.leans_inside:
         return f"{named(name, control, unit)} may well lie inside too"
-    return f"{named(name, control, unit)} is not shown to lie outside"
+    return f"{named(name, control, unit)} is not shown to lie {wanted}"
 
 
-def outlook(more: int | None, unit: str) -> str:
+def outlook(more: Outlook | None, unit: str) -> str:
     """What it would take to settle an open question, to end a sentence.
 
     Args:
@@ -64,21 +67,35 @@ def outlook(more: int | None, unit: str) -> str:
     """
     if more is None:
         return f"; not settled by up to {BEYOND_REACH:,} {unit}s, as the estimate lies on or near a bound"
-    return f"; about {count(more, f'more {unit}')} would settle it"
+    return f"; {further(more, unit)} would settle it"
 
 
-def flips(claim: Reading, region: Region, controls: Mapping[str, Reading], unit: str) -> str:
+def further(more: Outlook, unit: str) -> str:
+    """How many more units, with the range that the present evidence leaves.
+
+    Args:
+        more: Further units needed.
+        unit: The noun for one of them.
+
+    Returns:
+        For instance ``"about 12 more seeds (likely 4 to 90)"`` or ``"about 12 more seeds (likely 4 or more)"``.
+    """
+    text = f"about {count(more.likely, f'more {unit}')}"
+    if more.high is None:
+        return f"{text} (likely {more.low:,} or more)"
+    return text if more.low == more.high else f"{text} (likely {more.low:,} to {more.high:,})"
+
+
+def flips(case: Case) -> str:
     """Which bounds of the region would give another answer.
 
     Args:
-        claim: The claim's reading.
-        region: The claimed region.
-        controls: The controls' readings by name.
-        unit: Unit of the quantity.
+        case: The claim's and the controls' readings.
 
     Returns:
         A sentence with the numbers at which the answer changes, empty if the evidence sets none.
     """
+    claim, region, unit = case.claim, case.question.region, case.question.unit
     interval = claim.interval
     if interval is None:
         return ""
@@ -89,7 +106,7 @@ def flips(claim: Reading, region: Region, controls: Mapping[str, Reading], unit:
         return ""
     ends = measured(number(low), unit), measured(number(high), unit)
     if region.contains(low, high):
-        return _while_inside(ends, region, controls, unit)
+        return _while_inside(ends, region, case.negatives, unit)
     if region.disjoint(low, high):
         return _while_outside(ends, below=high < region.low)
     return _while_across(ends, region, low, high)
@@ -141,4 +158,4 @@ def _while_across(ends: tuple[str, str], region: Region, low: float, high: float
         fatal.append(f"a lower bound above {ends[1]}")
     if math.isfinite(region.high):
         fatal.append(f"an upper bound below {ends[0]}")
-    return sentence(f"it would hold with {' and '.join(needed)}, and be contradicted by {' or '.join(fatal)}")
+    return sentence(f"it would hold with {' and '.join(needed)}, and fail with {' or '.join(fatal)}")

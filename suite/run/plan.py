@@ -51,7 +51,7 @@ class Plan:
 def readings(criterion: Criterion) -> Iterator[Reading]:
     """The evidence of a criterion and of its controls."""
     yield criterion.evidence
-    for control in criterion.negative_controls:
+    for control in criterion.controls:
         yield control.evidence
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from suite.judge import Sampling
+from suite.judge import ControlKind, Role, Sampling, further
 from suite.run.progress import duration
-from suite.show.numbers import interval_text, number, plural, ranges, with_unit
+from suite.show.numbers import interval_text, number, ranges, with_unit
 from suite.show.runs import seconds_per_seed
 
 if TYPE_CHECKING:
@@ -56,14 +56,15 @@ def claimed(assessment: Assessment) -> str:
 
 
 def control(judged: ControlJudgement, unit: str) -> str:
-    """``"untrained: 0.022 [0.019, 0.024] bits, outside"``."""
+    """``"− untrained: 0.022 [0.019, 0.024] bits, outside"``; a plus stands before a positive control."""
+    sign = "+" if judged.kind is ControlKind.POSITIVE else "−"
     if judged.interval is None:
-        return f"{judged.name}: {judged.holds}"
-    return f"{judged.name}: {interval_text(judged.interval, unit)}, {judged.holds}"
+        return f"{sign} {judged.name}: {judged.holds}"
+    return f"{sign} {judged.name}: {interval_text(judged.interval, unit)}, {judged.holds}"
 
 
 def controls(assessment: Assessment) -> list[str]:
-    """Every control with where it lies; why there is none, where there is none."""
+    """Every control with its kind and where it lies; why there is none, where there is none."""
     unit = assessment.criterion.quantity.unit
     found = [control(judged, unit) for judged in assessment.judgement.controls]
     if found:
@@ -72,10 +73,29 @@ def controls(assessment: Assessment) -> list[str]:
 
 
 def registered(assessment: Assessment) -> str:
-    """A mark where the verdict departs from the registered one; empty where it does not."""
-    if not assessment.departs or assessment.expected is None:
+    """A mark where the verdict departs from the expected one, or its rule did; empty where neither does."""
+    expected = assessment.expected
+    if not assessment.departs or expected is None:
         return ""
-    return f"NOT as registered: {assessment.expected.verdict}"
+    if assessment.rule_changed:
+        return f"rule changed since it was {expected.status}: {expected.verdict}"
+    return f"NOT as {expected.status}: {expected.verdict}"
+
+
+def role(criterion: Criterion) -> str:
+    """Who says it."""
+    asserted = criterion.role is Role.ASSERTED
+    return "asserted by the paper" if asserted else "our probe, which never enters the claim's word"
+
+
+def expectation(assessment: Assessment) -> str:
+    """What is expected, since when, why, and whether that was written before or after the evidence."""
+    expected = assessment.expected
+    if expected is None:
+        return ""
+    when = "before" if expected.status == "registered" else "after"
+    written = f"{expected.status} on {expected.since.isoformat()} ({when} the evidence)"
+    return f"{expected.verdict}, {written}: {expected.because}"
 
 
 def outlook(assessment: Assessment) -> str:
@@ -83,11 +103,11 @@ def outlook(assessment: Assessment) -> str:
     more, observed = assessment.judgement.more, assessment.observed
     if more is None or observed is None:
         return ""
-    text = f"about {plural(more, f'more {observed.unit}')}"
+    text = further(more, observed.unit)
     if observed.sampling is not Sampling.SEEDS:
         return text
     seconds = seconds_per_seed(assessment)
-    return f"{text}, {duration(more * seconds)} of computing" if seconds else text
+    return f"{text}, {duration(more.likely * seconds)} of computing" if seconds else text
 
 
 def origin(assessment: Assessment) -> str:

@@ -12,11 +12,11 @@ from rich.text import Text
 from suite.claim.schema import bearing
 from suite.run.progress import duration
 from suite.show import describe
-from suite.show.marks import MARKS, marked
 from suite.show.numbers import number, plural, ranges, with_unit
 from suite.show.recorded import periods
 from suite.show.runs import reached, runs, seconds_per_seed
 from suite.show.terminal import by_claim, deviation_table, line
+from suite.show.verdicts import LOOKS, marked
 from suite.show.whatif import print_what_if, what_if_claim
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from suite.assess import Assessment, Evidence
     from suite.claim import Claim
     from suite.evidence.cell import Result
+    from suite.judge import Judgement
     from suite.show.recorded import Entry
     from suite.show.runs import Run
 
@@ -68,7 +69,7 @@ def _explain_criterion(assessment: Assessment, known: Mapping[str, Run], console
     verdict, profile = assessment.verdict, assessment.profile
     line(console, "")
     heading = Text(f"{assessment.name}: {assessment.criterion.sentence}\n", style="bold")
-    heading.append(marked(verdict), f"not bold {MARKS[verdict].style}")
+    heading.append(marked(verdict), f"not bold {LOOKS[verdict].style}")
     heading.append(f" ({profile.scope}, profile {profile.name})", "not bold")
     console.print(heading.append(f" {describe.registered(assessment)}".rstrip()))
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
@@ -111,14 +112,13 @@ def _facts(assessment: Assessment, known: Mapping[str, Run]) -> Iterable[tuple[s
         f"{with_unit(criterion.quantity.name, f'[{unit}]' if unit else '')}; larger is {_larger(assessment)}",
     )
     yield "claimed", f"{describe.claimed(assessment)}, because {criterion.because}"
+    yield "role", describe.role(criterion)
     if judgement.interval is not None:
         yield "measured", f"{describe.measured(assessment)}, {describe.size(assessment)}"
         yield "interval", f"{100 * judgement.interval.level:g} %: {judgement.interval.method}"
         yield "values", _values(assessment)
     yield from _control_facts(assessment)
-    if judgement.p is not None:
-        holm = f", {number(judgement.p_holm)} after Holm's adjustment" if judgement.p_holm is not None else ""
-        yield "p-value", f"{number(judgement.p)}{holm}"
+    yield from _family_facts(judgement, unit)
     if judgement.flips:
         yield "would flip", judgement.flips
     settle = describe.outlook(assessment)
@@ -128,13 +128,21 @@ def _facts(assessment: Assessment, known: Mapping[str, Run]) -> Iterable[tuple[s
     if cost:
         yield "one more seed", f"takes about {duration(cost)} of computing, controls included"
     if assessment.expected is not None:
-        expected = assessment.expected
-        yield "registered", f"{expected.verdict}, since {expected.since}, because {expected.because}"
+        yield "expected", describe.expectation(assessment)
     for deviation in criterion.deviations:
         yield "differs", f"{deviation.what}: {deviation.ours}; in the paper: {deviation.paper}"
     for text in _stands_on(assessment, known):
         yield "stands on", text
     yield "command", assessment.command
+
+
+def _family_facts(judgement: Judgement, unit: str) -> Iterable[tuple[str, str]]:
+    """What the other criteria of the same role make of it."""
+    if judgement.p is not None:
+        holm = f", {number(judgement.p_holm)} after Holm's adjustment" if judgement.p_holm is not None else ""
+        yield "p-value", f"{number(judgement.p)}{holm}"
+    if judgement.adjusted is not None:
+        yield "adjusted", f"{judgement.adjusted.describe(unit)} at the level of the whole family"
 
 
 def _stands_on(assessment: Assessment, known: Mapping[str, Run]) -> list[str]:
@@ -164,13 +172,16 @@ def _values(assessment: Assessment) -> str:
 
 
 def _control_facts(assessment: Assessment) -> Iterable[tuple[str, str]]:
-    said = {control.key: control.sentence for control in assessment.criterion.negative_controls}
+    said = {control.key: control.sentence for control in assessment.criterion.controls}
     for judged in assessment.judgement.controls:
         text = describe.control(judged, assessment.criterion.quantity.unit)
         message = f"; {judged.message}" if judged.message else ""
-        yield "control", f"{text} ({said[judged.name]}){message}"
+        yield f"{judged.kind} control", f"{text} ({said[judged.name]}){message}"
+        if judged.contrast is not None:
+            apart = judged.contrast.describe(assessment.criterion.quantity.unit)
+            yield f"claim less {judged.name}", f"{apart}, run by run"
     if assessment.criterion.control_free:
-        yield "control", f"none: {assessment.criterion.control_free}"
+        yield "control", f"no further one needed: {assessment.criterion.control_free}"
 
 
 def _runs_table(stood_on: Iterable[Run]) -> Table:

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from suite.claim.schema import Role
+from suite.claim import Role
 from suite.errors import SuiteError
 from suite.judge import WORST_FIRST
 from suite.show.numbers import number

@@ -9,8 +9,8 @@ from suite.errors import SuiteError
 from suite.evidence.runtime import commit
 from suite.show import describe
 from suite.show.files import replace_text
-from suite.show.marks import marked
 from suite.show.numbers import plural
+from suite.show.verdicts import marked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

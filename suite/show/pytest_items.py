@@ -11,14 +11,14 @@ import pytest
 
 from suite import profile
 from suite.assess import Evidence, assess_claim
-from suite.claim import Claim
+from suite.claim import Claim, expected
 from suite.errors import SuiteError
 from suite.evidence.runtime import resolve_device
 from suite.evidence.store import Store
 from suite.judge import Verdict
 from suite.show import describe
-from suite.show.marks import MARKS
 from suite.show.numbers import finite
+from suite.show.verdicts import LOOKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +67,8 @@ class ClaimFile(pytest.File):
         """The module's claim; None for a module that defines none.
 
         Raises:
-            CollectError: the module cannot be imported, or is another one of the same name.
+            CollectError: the module cannot be imported, or is another one of the same name; what is expected of it
+                cannot be read.
         """
         root = str(self.path.parents[1])
         if root not in sys.path:
@@ -80,7 +81,12 @@ class ClaimFile(pytest.File):
         if Path(module.__file__ or "").resolve() != self.path.resolve():
             raise self.CollectError(f"{name} was imported from {module.__file__}: run from one project at a time")
         claim = getattr(module, "CLAIM", None)
-        return claim if isinstance(claim, Claim) else None
+        if not isinstance(claim, Claim):
+            return None
+        try:
+            return expected.attach(claim, expected.read(self.path.with_name(expected.FILE)))
+        except SuiteError as error:
+            raise self.CollectError(str(error)) from error
 
     def collect(self) -> Iterator[CriterionItem]:
         """One item for every criterion that can be asked at the profile."""
@@ -117,7 +123,7 @@ class CriterionItem(pytest.Item):
         assessment = self.parent.judged(self.name)
         self.verdict = {
             "verdict": str(assessment.verdict),
-            "letter": MARKS[assessment.verdict].letter,
+            "letter": LOOKS[assessment.verdict].letter,
             "remedy": describe.remedy(assessment),
         }
         self.user_properties.extend(properties(assessment))
@@ -145,7 +151,7 @@ def properties(assessment: Assessment) -> list[tuple[str, object]]:
     estimate, low, high = ("" if finite(value) is None else value for value in numbers)
     return [
         ("verdict", str(assessment.verdict)),
-        ("registered", str(assessment.expected.verdict) if assessment.expected else ""),
+        ("expected", str(assessment.expected.verdict) if assessment.expected else ""),
         ("estimate", estimate),
         ("low", low),
         ("high", high),

@@ -3,7 +3,7 @@
 This module is loaded in every pytest run where the suite is installed, so it imports pytest and nothing else,
 and does nothing unless the command line names the project's ``claims`` folder or a file in it.
 
-A criterion *fails* if its verdict departs from the registered one; a verdict "error" fails always; missing
+A criterion *fails* if its verdict departs from the expected one; a verdict "error" fails always; missing
 evidence counts as skipped, with the command that computes it. Everything else passes, under its own word.
 The session fails on a departure, on an error, or if nothing was measured at all.
 """
@@ -43,7 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--fail-on-departure",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="fail a criterion whose verdict departs from the registered one (default: yes)",
+        help="fail a criterion whose verdict departs from the expected one (default: yes)",
     )
 
 
@@ -97,7 +97,7 @@ class ClaimsPlugin:
         if word == "error":
             return "error", found["letter"], "ERROR"
         if report.failed:
-            return "failed", "F", f"{word} (NOT AS REGISTERED)".upper()
+            return "failed", "F", f"{word} (NOT AS EXPECTED)".upper()
         return word, found["letter"], word.upper()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

@@ -1,6 +1,6 @@
 """Verdicts for machines: one JSON document with everything behind them.
 
-Schema 1. At the top: ``schema``, ``date`` (ISO 8601, UTC), ``commit``, ``machine``, ``verdicts`` (counts),
+Schema 2. At the top: ``schema``, ``date`` (ISO 8601, UTC), ``commit``, ``machine``, ``verdicts`` (counts),
 ``ok`` and ``why_not`` (does the session pass, and why not), ``criteria``. Each entry of ``criteria``:
 
 ===================  ===========================================================================
@@ -9,14 +9,18 @@ Schema 1. At the top: ``schema``, ``date`` (ISO 8601, UTC), ``commit``, ``machin
 ``quantity``         what is measured: ``name``, ``unit``, ``larger``
 ``region``           ``low`` and ``high``, null where it is open; ``because`` says why it is this one
 ``published``        what papers print: ``value`` (null for words), ``text``, ``paper``, ``where``
-``measured``         ``estimate, low, high, level, method, n, values, labels``; null if nothing was
-``controls``         ``name, estimate, low, high, holds, message`` of each
+``measured``         ``estimate, low, high, level, method, n, values, labels, diverged``; null if nothing was
+``controls``         ``name, kind, estimate, low, high, holds, message, contrast`` of each; ``kind`` is ``negative``
+                     or ``positive``, ``contrast`` the claim less the control, run by run
 ``control_free``     why there is no control, where an exact quantity has none
-``verdict, reason``  the word and the sentence behind it; ``p, p_holm, more, flips`` as the judge gives them
+``verdict, reason``  the word and the sentence behind it; ``p, p_holm, adjusted, more, flips`` as the judge gives
+                     them; ``more`` has ``likely, low, high``, the last null where no number may do
+``role``             ``asserted`` by the paper, or our ``probe``
 ``scope, profile``   how far the evidence reaches; ``modified`` lists what the command line changed
 ``deviations``       ``what, paper, ours`` of every stated difference from the papers
-``expected``         the registered verdict: ``verdict, because, since``, or null
-``departs``          whether the verdict differs from the registered one
+``expected``         the expected verdict: ``verdict, because, since, status, digest``, or null; ``status`` is
+                     ``registered`` (before the evidence) or ``recorded`` (after it)
+``departs``          whether the verdict differs from the expected one, or the rule changed since
 ``command``          what computes and judges it from nothing
 ``origin``           whose runs it stands on, where any came in a bundle; empty if all are our own
 ``cells``            what it stands on: ``key, seed, seconds, origin, differs, commit, libraries, device`` of each
@@ -29,6 +33,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +56,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SCHEMA", "as_json", "as_markdown", "criterion_json", "machine", "update_readme", "write_json"]
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 def machine() -> str:
@@ -97,11 +102,13 @@ def criterion_json(assessment: Assessment) -> dict[str, Any]:
         "measured": _measured(assessment),
         "controls": [_control(judged) for judged in judgement.controls],
         "control_free": criterion.control_free,
+        "role": str(criterion.role),
         "verdict": str(judgement.verdict),
         "reason": judgement.reason,
         "p": finite(judgement.p),
         "p_holm": finite(judgement.p_holm),
-        "more": judgement.more,
+        "adjusted": _interval(judgement.adjusted) if judgement.adjusted else None,
+        "more": asdict(judgement.more) if judgement.more else None,
         "flips": judgement.flips,
         "scope": assessment.profile.scope,
         "profile": assessment.profile.name,
@@ -142,15 +149,18 @@ def _measured(assessment: Assessment) -> dict[str, Any] | None:
         "n": interval.n,
         "values": [finite(value) for value in observed.values],
         "labels": list(observed.labels),
+        "diverged": list(observed.diverged),
     }
 
 
 def _control(judged: ControlJudgement) -> dict[str, Any]:
     return {
         "name": judged.name,
+        "kind": str(judged.kind),
         **_interval(judged.interval),
         "holds": str(judged.holds),
         "message": judged.message,
+        "contrast": _interval(judged.contrast) if judged.contrast else None,
     }
 
 
@@ -166,6 +176,8 @@ def _expected(assessment: Assessment) -> dict[str, str] | None:
         "verdict": str(expected.verdict),
         "because": expected.because,
         "since": expected.since.isoformat(),
+        "status": expected.status,
+        "digest": expected.digest,
     }
 
 

@@ -9,13 +9,13 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from suite.assess import claim_verdict, tally
+from suite.assess import claim_word, tally
 from suite.claim.schema import bearing
-from suite.judge import WORST_FIRST, Verdict
+from suite.judge import DECIDED, WORST_FIRST, Verdict
 from suite.show import describe
 from suite.show.listing import print_claims, print_plan
-from suite.show.marks import MARKS, marked
 from suite.show.numbers import number, plural
+from suite.show.verdicts import LOOKS, marked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -71,10 +71,11 @@ def outcome(assessments: Sequence[Assessment]) -> str:
     why_not = tally(assessments).why_not
     if why_not:
         return f"FAILED: {why_not}"
-    held = sum(assessment.expected is not None for assessment in assessments)
+    held = Counter(assessment.expected.status for assessment in assessments if assessment.expected)
     if not held:
-        return "OK: no verdict is registered to compare with"
-    return f"OK: {plural(held, 'verdict')} of {len(assessments)} registered beforehand, none departs"
+        return "OK: no verdict is expected to compare with"
+    origins = [f"{held['registered']} registered before their evidence", f"{held['recorded']} recorded after it"]
+    return f"OK: {plural(held.total(), 'verdict')} of {len(assessments)} as expected ({', '.join(origins)})"
 
 
 def _print_claim(group: Sequence[Assessment], console: Console) -> None:
@@ -82,8 +83,9 @@ def _print_claim(group: Sequence[Assessment], console: Console) -> None:
     line(console, f"{claim.key}: {claim.sentence}", "bold")
     line(console, f"{describe.papers(claim)}; {claim.where}", "dim")
     console.print(_wide(group) if console.width >= _WIDE else _narrow(group))
-    verdict = claim_verdict(group)
-    console.print(Text("taken together: ").append(marked(verdict), MARKS[verdict].style))
+    word = claim_word(group)
+    style = LOOKS[word.verdict].style if word.verdict else ""
+    console.print(Text("taken together: ").append(word.text, style))
     for text in _remarks(group):
         line(console, text)
     line(console, "")
@@ -94,8 +96,8 @@ def _sentence(assessment: Assessment) -> Text:
 
 
 def _verdict(assessment: Assessment) -> Text:
-    """Sign and word; below it whether it departs from what is registered, and what would settle it."""
-    text = Text(marked(assessment.verdict), style=MARKS[assessment.verdict].style)
+    """Sign and word; below it whether it departs from what is expected, and what would settle it."""
+    text = Text(marked(assessment.verdict), style=LOOKS[assessment.verdict].style)
     for more in (describe.registered(assessment), describe.outlook(assessment)):
         if more:
             text.append(f"\n{more}", style="bold" if more == describe.registered(assessment) else "not bold")
@@ -187,7 +189,7 @@ def _print_counts(assessments: Sequence[Assessment], console: Console) -> None:
     text = Text("verdicts: ")
     for verdict in reversed(WORST_FIRST):
         if counts[verdict]:
-            text.append(f"{marked(verdict)} {counts[verdict]}", MARKS[verdict].style).append("   ")
+            text.append(f"{marked(verdict)} {counts[verdict]}", LOOKS[verdict].style).append("   ")
     console.print(text)
     line(console, expected_false(assessments), "dim")
 
@@ -199,9 +201,7 @@ def expected_false(assessments: Sequence[Assessment]) -> str:
     expected number of claims that hold one is at most that times the number of claims decided by samples.
     """
     decided = [
-        assessment
-        for assessment in assessments
-        if assessment.verdict in (Verdict.REPRODUCED, Verdict.CONTRADICTED) and assessment.judgement.p is not None
+        assessment for assessment in assessments if assessment.verdict in DECIDED and assessment.judgement.p is not None
     ]
     families = len(by_claim(decided))
     if not families:

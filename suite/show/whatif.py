@@ -17,7 +17,7 @@ from suite.assess import Evidence, assess_claim
 from suite.errors import SuiteError
 from suite.judge import Observed, Sampling
 from suite.show import describe
-from suite.show.marks import MARKS, marked
+from suite.show.verdicts import LOOKS, marked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,7 +49,7 @@ def foreseen(observed: Observed, n: int) -> Observed:
     """What n seeds would show if they had the present mean and spread.
 
     Normal quantiles, shifted and scaled to exactly that mean and standard deviation; the judge's interval of
-    them is the one that :func:`suite.judge.with_n` foretells. Noise pooled over methods gains degrees of
+    them is the one that n such seeds would give. Noise pooled over methods gains degrees of
     freedom in proportion to n - 1.
 
     Args:
@@ -65,7 +65,7 @@ def foreseen(observed: Observed, n: int) -> Observed:
     pooled = observed.pooled
     if pooled is not None:
         pooled = replace(pooled, df=max(1, round(pooled.df * (n - 1) / (len(values) - 1))))
-    return replace(observed, values=tuple(mean + scale * q for q in quantiles), labels=(), pooled=pooled)
+    return replace(observed, values=tuple(mean + scale * q for q in quantiles), labels=(), diverged=(), pooled=pooled)
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,12 @@ def _more_seeds(criterion: Criterion, n: int) -> Criterion:
     def wrapped(control: Control) -> Control:
         return replace(control, evidence=_Foreseen(control.evidence, n))
 
-    controls = tuple(wrapped(control) for control in criterion.negative_controls)
-    return replace(criterion, evidence=_Foreseen(criterion.evidence, n), negative_controls=controls)
+    return replace(
+        criterion,
+        evidence=_Foreseen(criterion.evidence, n),
+        negative_controls=tuple(map(wrapped, criterion.negative_controls)),
+        positive_controls=tuple(map(wrapped, criterion.positive_controls)),
+    )
 
 
 def what_if_claim(claim: Claim, evidence: Evidence, *, margin: float | None = None, seeds: int | None = None) -> WhatIf:
@@ -143,8 +147,8 @@ def print_what_if(answer: WhatIf, console: Console) -> None:
     for before, after in zip(answer.registered, answer.changed, strict=True):
         table.add_row(
             Text(before.criterion.key),
-            Text(marked(before.verdict), style=MARKS[before.verdict].style),
-            Text(marked(after.verdict), style=MARKS[after.verdict].style),
+            Text(marked(before.verdict), style=LOOKS[before.verdict].style),
+            Text(marked(after.verdict), style=LOOKS[after.verdict].style),
             Text(describe.claimed(after)),
             Text(describe.measured(after)),
         )

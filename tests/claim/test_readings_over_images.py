@@ -41,7 +41,7 @@ def observe(value, *results, resolution=None):
 
 
 def interval(observed):
-    return estimate(observed, np.random.default_rng(0)).interval(0.95)
+    return estimate(observed).interval(0.95)
 
 
 def mean(found):
@@ -185,7 +185,7 @@ def test_too_few_images_give_a_number_without_an_interval():
     assert observed.values == (2.0,)
     found = interval(observed)
     assert not found.bounded
-    answer = judge(observed, Region.at_least(0.0), {"none": observed}, rng=np.random.default_rng(0))
+    answer = judge(observed, Region.at_least(0.0), {"none": observed}, {"all": observed})
     assert answer.verdict is Verdict.INCONCLUSIVE
 
 
@@ -196,7 +196,7 @@ def test_verdicts_over_images():
     assert high.sampling is Sampling.HALVES
 
     def verdict(claim, control):
-        return judge(claim, region, {"control": control}, rng=np.random.default_rng(0)).verdict
+        return judge(claim, region, {"control": control}, {"high": high}).verdict
 
     assert verdict(high, low) is Verdict.REPRODUCED
     assert verdict(low, low) is Verdict.CONTRADICTED
@@ -209,7 +209,7 @@ def test_a_nan_of_one_group_is_an_error_not_a_number():
 
     values = np.ones(IMAGES)
     values[0] = 2.0  # leads every half that holds the first group
-    answer = judge(observe(value, result(values)), Region.at_least(0.0), {}, rng=np.random.default_rng(0))
+    answer = judge(observe(value, result(values)), Region.at_least(0.0), {}, {})
     assert answer.verdict is Verdict.ERROR
 
 

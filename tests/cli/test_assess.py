@@ -11,11 +11,11 @@ from fake_studies import ignore
 from fake_studies.claims import EXACT, FAULTY, IMPOSSIBLE, PROFILE_TOML, SOUND, cells, claim, criterion, reading
 
 from suite import profile as profiles
-from suite.assess import Evidence, assess, claim_verdict, tally
+from suite.assess import ClaimWord, Evidence, assess, claim_word, tally
 from suite.claim import PerSeed
 from suite.evidence.released import Original
 from suite.evidence.store import Store
-from suite.judge import Verdict
+from suite.judge import Role, Verdict
 from suite.run.costs import estimate
 from suite.run.execute import execute
 from suite.run.plan import CachePolicy, measured_costs, plan
@@ -46,10 +46,15 @@ def judged(store, profile, *claims):
 
 def test_sound_evidence_is_judged_and_held_to_what_is_registered(store, profile):
     found = computed(store, profile, SOUND)
-    assert [a.verdict for a in found.values()] == [Verdict.REPRODUCED, Verdict.CONTRADICTED]
+    assert [a.verdict for a in found.values()] == [Verdict.SEEN_HERE, Verdict.NOT_SEEN_HERE]
     assert not any(a.departs for a in found.values())
     assert tally(list(found.values())).ok
-    assert claim_verdict(list(found.values())) is Verdict.CONTRADICTED
+    assert claim_word(list(found.values())) == ClaimWord(None, "asserted: 1 seen here, 1 not seen here")
+    published = [replace(a, profile=replace(a.profile, scope="published")) for a in found.values()]
+    assert claim_word(published) == ClaimWord(Verdict.NOT_SEEN_HERE, "not seen here")
+    probed = [replace(a, criterion=replace(a.criterion, role=Role.PROBE)) for a in published[1:]]
+    assert claim_word([published[0], *probed]) == ClaimWord(Verdict.SEEN_HERE, "seen here; probes: 1 not seen here")
+    assert claim_word(probed) == ClaimWord(None, "asserted: none; probes: 1 not seen here")
     assert {result.key for result in found["sound.holds"].cells} == set(store.keys())
 
 
@@ -60,7 +65,7 @@ def test_what_was_not_computed_is_not_run_and_says_the_exact_command(store, prof
     assert found.judgement.reason == f"cell 'high, seed 0' is not computed: {command}"
     assert found.command == command
     assert found.departs, "a finding that vanishes must not go unseen"
-    assert tally([found]).why_not == ("nothing was measured; not as registered: sound.holds (not run, not reproduced)")
+    assert tally([found]).why_not == ("nothing was measured; not as expected: sound.holds (not run, not seen here)")
 
 
 def test_the_command_repeats_every_option_that_was_given(store, profile):
@@ -101,7 +106,7 @@ def test_faults_are_errors_each_alone_and_never_numbers(store, profile):
     assert "(seed 0) is nan" in reasons["nan"]
     assert "TypeError: unsupported operand" in reasons["crooked"]
     assert "toy.toml: networks: cait lacks the key 'recipe': add it to the profile" in reasons["lacking"]
-    assert found["faulty.holds"].verdict is Verdict.REPRODUCED
+    assert found["faulty.holds"].verdict is Verdict.SEEN_HERE
     for name in reasons:
         assert found[f"faulty.{name}"].judgement.interval is None
     assert not tally(list(found.values())).ok
@@ -115,7 +120,7 @@ def test_a_damaged_cell_is_an_error(store, profile):
     after = judged(store, profile, SOUND)
     assert after["sound.holds"].verdict is Verdict.ERROR
     assert "arrays.npz has 5 of" in after["sound.holds"].judgement.reason
-    assert after["sound.fails"].verdict is Verdict.CONTRADICTED
+    assert after["sound.fails"].verdict is Verdict.NOT_SEEN_HERE
 
 
 def test_what_a_profile_cannot_supply_is_said_without_a_command_that_would_not_help(store, profile):
@@ -148,7 +153,7 @@ def test_smoke_is_only_ever_smoke_but_faults_and_gaps_stay_what_they_are(store, 
 
 
 @pytest.mark.parametrize(
-    ("role", "expected"), [("high", Verdict.CONTRADICTED), ("low", Verdict.REPRODUCED), ("high", Verdict.INCONCLUSIVE)]
+    ("role", "expected"), [("high", Verdict.NOT_SEEN_HERE), ("low", Verdict.SEEN_HERE), ("high", Verdict.INCONCLUSIVE)]
 )
 def test_a_verdict_departs_in_both_directions(store, profile, role, expected):
     found = computed(store, profile, claim("moved", criterion("moved", reading(role), expected=expected)))
@@ -165,7 +170,7 @@ def test_a_modified_profile_is_held_to_nothing(store, profile):
 
 
 def test_an_error_departs_from_every_expectation(store, profile):
-    broken = criterion("broken", reading("broken", "raise"), expected=Verdict.REPRODUCED)
+    broken = criterion("broken", reading("broken", "raise"), expected=Verdict.SEEN_HERE)
     found = computed(store, profile, claim("x", broken))["x.broken"]
     assert found.departs
     assert tally([found]).errors == (found,)
@@ -188,7 +193,7 @@ def test_a_companion_that_failed_lends_no_noise_and_no_fault(store, profile, mor
     companions = {name: cells(name) for name in ("high", "low", "edge")}
     pooled = PerSeed((cells("high"),), level, companions=companions | more, level=level)
     found = computed(store, profile, claim("pooled", criterion("pooled", pooled)))["pooled.pooled"]
-    assert found.verdict is Verdict.REPRODUCED
+    assert found.verdict is Verdict.SEEN_HERE
     assert found.observed.note == note
     assert found.observed.pooled.groups == 3
 

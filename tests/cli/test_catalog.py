@@ -5,12 +5,15 @@ from __future__ import annotations
 import itertools
 import sys
 from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 from fake_studies.claims import EXACT, REGISTERED, SOUND
 
 from suite import catalog
 from suite.claim import Expected
+from suite.claim.expected import FILE, Entry, write
 from suite.errors import SuiteError
 from suite.judge import Verdict
 
@@ -70,14 +73,18 @@ def test_without_claims_it_says_where_to_run():
         catalog.discover("no_claims_here")
 
 
-def test_expectations_are_registered_by_name_and_a_name_that_is_not_there_is_refused():
-    claim = SOUND.registered("desk", REGISTERED, {"holds": (Verdict.REPRODUCED, "seen six times")})
-    assert claim.criteria[0].expected == SOUND.criteria[0].expected | {
-        "desk": Expected(Verdict.REPRODUCED, "seen six times", REGISTERED)
+def test_what_is_expected_of_claims_lies_beside_them(package):
+    name = package(sound="from fake_studies.claims import SOUND as CLAIM")
+    folder = Path(import_module(name).__file__).parent
+    write(folder / FILE, [Entry("sound.holds", "desk", Verdict.SEEN_HERE, "seen six times", REGISTERED)])
+    (found,) = catalog.discover(name)
+    assert found.criteria[0].expected == SOUND.criteria[0].expected | {
+        "desk": Expected(Verdict.SEEN_HERE, "seen six times", REGISTERED)
     }
-    assert claim.criteria[1] is SOUND.criteria[1]
-    with pytest.raises(ValueError, match="sound has no criterion hold: expectations name criteria by key"):
-        SOUND.registered("desk", REGISTERED, {"hold": (Verdict.REPRODUCED, "")})
+    assert found.criteria[1] is SOUND.criteria[1]
+    write(folder / FILE, [Entry("sound.hold", "desk", Verdict.SEEN_HERE, "a slip", REGISTERED)])
+    with pytest.raises(SuiteError, match=r"a verdict is expected of sound.hold, which sound does not have"):
+        catalog.discover(name)
 
 
 def test_claims_are_chosen_by_part_of_their_name():

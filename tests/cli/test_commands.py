@@ -95,7 +95,7 @@ def test_all_as_registered_is_0_and_a_second_run_computes_nothing(run, monkeypat
 
 
 def test_a_departure_is_1(run):
-    moved = claim("moved", criterion("moved", reading("low"), expected=Verdict.REPRODUCED))
+    moved = claim("moved", criterion("moved", reading("low"), expected=Verdict.SEEN_HERE))
     status, out, _ = run("claims", claims=(moved,))
     assert status == NOT_OK
     assert any("moved.moved (contradicted, not reproduced)" in line for line in out)
@@ -127,7 +127,7 @@ def test_never_computing_leaves_what_is_missing_missing(run):
 
 
 def test_other_seeds_are_held_to_nothing(run):
-    moved = claim("moved", criterion("moved", reading("low"), expected=Verdict.REPRODUCED))
+    moved = claim("moved", criterion("moved", reading("low"), expected=Verdict.SEEN_HERE))
     assert run("claims", "--seeds", "3", claims=(moved,))[0] == OK
     require_one_line(run("record", "--seeds", "3", claims=(moved,)), "only a profile as it is can be recorded")
 

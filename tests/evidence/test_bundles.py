@@ -136,7 +136,7 @@ def test_verdicts_from_a_bundle_are_those_of_the_evidence(tmp_path, store, name)
     ours = assess_claim(CLAIM, Evidence(made.PROFILE, store))
     again = assess_claim(CLAIM, Evidence(made.PROFILE, theirs))
     assert [one.judgement for one in again] == [one.judgement for one in ours]
-    assert [one.verdict for one in again][:2] == [Verdict.REPRODUCED, Verdict.CONTRADICTED]
+    assert [one.verdict for one in again][:2] == [Verdict.SEEN_HERE, Verdict.NOT_SEEN_HERE]
     assert {result.origin.partition(",")[0] for one in again for result in one.cells} == {name}
     assert describe.origin(ours[0]) == ""
     assert describe.origin(again[0]).startswith(f"all its runs are from {name}, sha256 ")

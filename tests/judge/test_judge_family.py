@@ -2,12 +2,11 @@
 
 import math
 
-import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from suite.judge import Interval, Observed, Region, Sampling, chance, holm, mean_interval, settle
+from suite.judge import Interval, Observed, Region, Sampling, chance, foresee, holm, mean_interval, settle
 from suite.judge.estimate import estimate
 from suite.judge.family import p_disjoint, p_inside
 
@@ -56,8 +55,8 @@ REGIONS = (Region.at_least(0.1), Region.at_most(0.1), Region.between(-0.2, 0.4),
 
 @given(st.lists(st.integers(-50, 50), min_size=2, max_size=6), st.sampled_from(REGIONS), st.floats(0.5, 0.999))
 def test_a_p_value_is_the_smallest_alpha_that_decides(values, region, level):
-    rng = np.random.default_rng(0)
-    estimated = estimate(Observed([value / 50 for value in values], Sampling.SEEDS), rng)
+    assume(len(set(values)) > 1)
+    estimated = estimate(Observed([value / 50 for value in values], Sampling.SEEDS))
     interval, alpha = estimated.interval(level), 1 - level
     inside, disjoint = p_inside(estimated, region), p_disjoint(estimated, region)
     assert max(inside, disjoint) == 1
@@ -131,3 +130,32 @@ def test_the_chance_is_that_of_the_noncentral_t():
     )
     assert chance(3, known(1.0, 0.0, 3), Region.at_least(0)) == 1
     assert mean_interval([1, 2]).df == 1
+
+
+def test_rounding_that_all_units_share_is_outlasted_by_no_number_of_them():
+    blurred = Interval(0.3, -math.inf, math.inf, 6, 0.95, 0.1, 5, "by hand", rounding=0.2)
+    assert settle(blurred, Region.at_least(0)) is None
+    assert settle(Interval(0.3, -math.inf, math.inf, 6, 0.95, 0.1, 5, "by hand"), Region.at_least(0)) is not None
+
+
+@pytest.mark.parametrize(("interval", "region"), CASES)
+def test_an_outlook_holds_its_likely_number_within_its_range(interval, region):
+    outlook = foresee(interval, region)
+    assert outlook.likely == settle(interval, region) - interval.n
+    assert 0 < outlook.low <= outlook.likely
+    assert outlook.high is None or outlook.high >= outlook.likely
+    narrower = foresee(interval, region, spread=0.2)
+    assert outlook.low <= narrower.low
+
+
+def test_outlooks_together_are_those_of_the_neediest():
+    easy, hard = foresee(*CASES[4]), foresee(*CASES[1])
+    both = easy.together(hard)
+    assert both == hard.together(easy)
+    assert (both.likely, both.low) == (max(easy.likely, hard.likely), max(easy.low, hard.low))
+    assert both.high is None or both.high >= both.likely
+
+
+def test_nothing_is_foreseen_on_a_bound_or_without_spread():
+    assert foresee(known(0.0, 1.0, 3), Region.at_least(0)) is None
+    assert foresee(Interval(1, -math.inf, math.inf, 1, 0.95, None, None, "one run"), Region.at_least(0)) is None

@@ -6,21 +6,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from suite.judge import Pooled, pool, pool_blocks
+from suite.judge import Pooled, pool_blocks
 
 
 def groups(rng, spreads, n):
     return {f"m{i}": list(rng.normal(i, spread, n)) for i, spread in enumerate(spreads)}
-
-
-def test_pooling_is_the_mean_square_within_methods(rng):
-    data = groups(rng, [1] * 4, 5) | {"short": [1.0, 2.0], "single": [7.0]}
-    pooled = pool(data)
-    within = sum(((np.array(v) - np.mean(v)) ** 2).sum() for v in data.values())
-    assert pooled.df == 4 * 4 + 1
-    assert pooled.sd == pytest.approx(math.sqrt(within / pooled.df))
-    assert pooled.groups == 5
-    assert pooled.note == "single values left out: single"
 
 
 def test_blocks_are_pooled_as_the_residual_of_a_two_way_table(rng):
@@ -51,53 +41,21 @@ def test_only_blocks_that_all_methods_have_are_pooled(rng):
 
 
 @pytest.mark.parametrize("n", [2, 3, 6, 12])
-@pytest.mark.parametrize("blocks", [False, True])
-def test_shared_noise_is_called_fair_and_unlike_noise_is_not(n, blocks, rng):
+def test_shared_noise_is_called_fair_and_unlike_noise_is_not(n, rng):
     def fair(spreads):
         data = groups(rng, spreads, n)
-        if blocks:
-            return pool_blocks({m: dict(zip("abcdefghijkl", v, strict=False)) for m, v in data.items()}).fair
-        return pool(data).fair
+        return pool_blocks({m: dict(zip("abcdefghijkl", v, strict=False)) for m, v in data.items()}).fair
 
     alike = np.mean([fair([1] * 5) for _ in range(300)])
-    assert alike > 0.86  # two tests at .05 reject at most 10 % together; three standard errors are 5 %
+    assert alike > 0.91  # a test at .05; three standard errors are 4 %
     wild = np.mean([fair([1, 1, 1, 1, 100]) for _ in range(60)])
-    assert wild < {2: 0.75, 3: 0.25}.get(n, 0.02)  # the tests' power against one method of hundredfold noise
-
-
-def test_brown_forsythe_is_that_of_scipy(rng):
-    data = groups(rng, [1, 1, 1.5], 12)
-    p_value = stats.levene(*data.values(), center="median").pvalue
-    assert pool(data).p_value <= p_value + 1e-12
-    assert p_value < 1
-
-
-def test_the_ratio_test_is_exact_for_normal_noise():
-    rng = np.random.default_rng(5)
-    p_values = [pool(groups(rng, [1, 1, 1], 2)).p_value for _ in range(2000)]  # n = 2: the ratio alone
-    for alpha in (0.05, 0.2, 0.5):
-        assert np.mean(np.array(p_values) <= alpha) == pytest.approx(alpha, abs=4 * math.sqrt(0.25 / 2000))
+    assert wild < {2: 0.75, 3: 0.25}.get(n, 0.02)  # the test's power against one method of hundredfold noise
 
 
 def test_silent_groups():
-    nothing = pool({"a": [1, 1, 1], "b": [2, 2, 2]})
-    assert (nothing.sd, nothing.fair, nothing.p_value) == (0, True, 1)
-    assert not nothing.serves(0.0, 2)
-    assert not pool({"a": [1, 1, 1], "b": [2, 3, 4]}).fair
     assert pool_blocks({"a": {"x": 0, "y": 0}, "b": {"x": 1, "y": 1}, "c": {"x": 2, "y": 2}}).sd == 0
     copy = pool_blocks({"a": {"x": 0, "y": 1, "z": 5}, "b": {"x": 0, "y": 1, "z": 5}, "c": {"x": 2, "y": 2, "z": 1}})
     assert not copy.fair
-
-
-def test_ties_that_leave_the_test_undefined_are_not_fair():
-    # In every group all values lie equally far from the median: the statistic is 0 / 0.
-    assert not pool({"a": [0, 0, 1, 1], "b": [0, 0, 1, 1]}).fair
-
-
-def test_one_group_is_fair_but_serves_no_one():
-    alone = pool({"a": [1, 2, 4]})
-    assert (alone.fair, alone.p_value) == (True, 1.0)
-    assert not alone.serves(alone.sd, 2)
 
 
 def test_a_pool_serves_the_quiet_and_refuses_the_noisy():
@@ -116,18 +74,17 @@ def test_a_pool_serves_the_quiet_and_refuses_the_noisy():
 
 @pytest.mark.parametrize("scale", [1e-300, 1e300])
 def test_no_magnitude_breaks_pooling(scale):
-    data = {"a": [1.0, 2.0, 4.0], "b": [3.0, 1.0, 2.0]}
-    scaled = pool({name: [scale * value for value in values] for name, values in data.items()})
-    assert scaled.sd == pytest.approx(scale * pool(data).sd)
-    assert scaled.p_value == pytest.approx(pool(data).p_value)
+    data = {"a": [1.0, 2.0, 4.0], "b": [3.0, 1.0, 2.0], "c": [1.0, 1.5, 1.0]}
+    plain = pool_blocks({name: dict(zip("xyz", values, strict=True)) for name, values in data.items()})
+    rows = {name: dict(zip("xyz", [scale * v for v in values], strict=True)) for name, values in data.items()}
+    scaled = pool_blocks(rows)
+    assert scaled.sd == pytest.approx(scale * plain.sd)
+    assert scaled.p_value == pytest.approx(plain.p_value)
 
 
 @pytest.mark.parametrize(
     ("call", "complaint"),
     [
-        (lambda: pool({}), "two values"),
-        (lambda: pool({"a": [1.0], "b": [2.0]}), "two values"),
-        (lambda: pool({"a": [1.0, math.nan]}), "finite"),
         (lambda: pool_blocks({"a": {"x": 1, "y": 2}}), "two methods"),
         (lambda: pool_blocks({"a": {"x": 1, "y": 2}, "b": {"x": 1, "z": 2}}), "two blocks"),
         (lambda: pool_blocks({"a": {"x": 1, "y": 2}, "b": {"x": 1, "y": math.inf}}), "finite"),

@@ -117,7 +117,7 @@ def _student_arrays(cell: Cell) -> dict[str, np.ndarray]:
 
 def fill(store: Store, claim: Claim, profile: Profile = PROFILE) -> None:
     """Write every cell the claim asks for."""
-    readings = [r for c in claim.criteria for r in (c.evidence, *(control.evidence for control in c.negative_controls))]
+    readings = [r for c in claim.criteria for r in (c.evidence, *(control.evidence for control in c.controls))]
     for cell in dict.fromkeys(cell for reading in readings for cell in reading.cells(profile)):
         if store.state(cell.key).word != "done":
             arrays = _network_arrays(cell) if cell.study == "representation" else _student_arrays(cell)
@@ -198,6 +198,7 @@ def criterion(key: str, figure: str, reading, control, **changes) -> Criterion:
         "because": "nothing smaller would be called large",
         "evidence": reading,
         "negative_controls": (Control("untrained", "before any training", control),),
+        "positive_controls": (Control("planted", "a value planted well inside", Constant(lambda: 0.9)),),
         "published": (Published(PAPER, "Table 1, row <3>", 0.25),),
         "figure": figure,
     }
@@ -211,7 +212,7 @@ def every_figure() -> Claim:
         for figure, readings in READINGS.items()
     ]
     criteria += [criterion(key, *rest) for key, rest in EXTRA.items()]
-    criteria[0] = replace(criteria[0], expected={"tiny": Expected(Verdict.CONTRADICTED, "a guess", date(2026, 1, 2))})
+    criteria[0] = replace(criteria[0], expected={"tiny": Expected(Verdict.NOT_SEEN_HERE, "a guess", date(2026, 1, 2))})
     return Claim("every_figure", "Every figure can be drawn.", (PAPER,), "section 3", tuple(criteria), notes="Made up.")
 
 
@@ -234,6 +235,7 @@ def hostile() -> Claim:
         Constant(lambda: float("nan")),
         None,
         negative_controls=(),
+        positive_controls=(),
         control_free=HOSTILE,
     )
     return Claim("hostile", HOSTILE, (PAPER,), HOSTILE, (one, exact), notes=HOSTILE)

@@ -117,19 +117,20 @@ def test_a_card_says_everything(source):
         "Every figure can be drawn.",
         "section 3",
         "The interval is large.",
-        "✓ reproduced",
-        "NOT as registered: contradicted",
+        "● seen here",
+        "NOT as recorded: not seen here",
         "0.25 bits",
         "Table 1, row <3>",
         "≥ 0.3 bits, because nothing smaller would be called large",
         "0.999 [0.969, 1.029] bits, 3 seeds",
         "Student t on 2 degrees of freedom",
         "seed 2: ",
-        "untrained: before any training",
+        "negative: untrained – before any training",
+        "positive: planted – a value planted well inside",
         "outside",
         "Would flip",
         "control 'untrained'",
-        "contradicted, since 2026-01-02: a guess",
+        "not seen here, recorded on 2026-01-02 (after the evidence): a guess",
         "ImageNet-1k",
         "none at all",
         "python -m suite claims -k every_figure --profile tiny",
@@ -152,7 +153,7 @@ def test_a_card_says_everything(source):
 
 def test_the_first_screen_has_every_number(page):
     start = page.text.index("Every criterion with what is printed")
-    for wanted in ("✓ reproduced", "0.25 bits", "0.999 [0.969, 1.029] bits", "3 seeds", "≥ 0.3 bits", "proxy", "tiny"):
+    for wanted in ("● seen here", "0.25 bits", "0.999 [0.969, 1.029] bits", "3 seeds", "≥ 0.3 bits", "proxy", "tiny"):
         assert wanted in page.text[start:]
     rows = page.of("tbody", "item")
     assert rows[0]["data-departs"] == "yes"

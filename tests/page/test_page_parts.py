@@ -17,7 +17,7 @@ from suite.show.links import slug
 from suite.show.page import palette
 from suite.show.page.markup import Markup, join, tag
 from suite.show.page.spark import WIDTH, spark
-from suite.show.page.words import MEANING
+from suite.show.verdicts import LOOKS
 
 
 def test_markup_escapes_all_but_itself():
@@ -83,10 +83,10 @@ def contrast(one: str, other: str) -> float:
 
 @pytest.mark.parametrize("verdict", list(Verdict))
 def test_every_verdict_can_be_read_in_light_and_dark(verdict):
-    look = palette.VERDICTS[verdict]
+    look = LOOKS[verdict]
     assert contrast(look.text, look.ground) >= 4.5
     assert contrast(look.dark_text, look.dark_ground) >= 4.5
-    assert MEANING[verdict]
+    assert LOOKS[verdict].meaning
 
 
 @pytest.mark.parametrize("index", [0, 1])

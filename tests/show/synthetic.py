@@ -118,6 +118,7 @@ def criterion(key: str, role: str, control: str = "low", **changes) -> Criterion
         "because": "no size is printed; a tenth is the smallest that counts",
         "evidence": reading(role),
         "negative_controls": (Control("null", "numbers that mean nothing", reading(control)),),
+        "positive_controls": (Control("planted", "a value planted well inside", Constant(lambda: 0.5)),),
         "published": (Published(PAPER, "Table 1", 0.25),),
     }
     return Criterion(**(options | changes))
@@ -131,6 +132,7 @@ def exact(key: str = "size", **changes) -> Criterion:
         "because": "it is printed",
         "evidence": Constant(lambda: float(PARAMETERS)),
         "negative_controls": (),
+        "positive_controls": (),
         "control_free": "a count cannot be otherwise",
         "published": (Published(PAPER, "Table 2", float(PARAMETERS)),),
     }
@@ -144,8 +146,8 @@ def registered(verdict: Verdict) -> dict[str, Expected]:
 def claim(key: str = "made_up", criteria: tuple[Criterion, ...] | None = None, **changes) -> Claim:
     if criteria is None:
         criteria = (
-            criterion("holds", "high", expected=registered(Verdict.REPRODUCED)),
-            criterion("fails", "low", control="high", expected=registered(Verdict.CONTRADICTED)),
+            criterion("holds", "high", expected=registered(Verdict.SEEN_HERE)),
+            criterion("fails", "low", control="high", expected=registered(Verdict.NOT_SEEN_HERE)),
             criterion("vacuous", "high", control="higher"),
             criterion("open", "edge"),
             exact(),

@@ -21,9 +21,9 @@ PLUGIN = () if INSTALLED else ("-p", "suite.show.pytest_plugin")
 ALL = """
 from synthetic import *
 CLAIM = claim("first", (
-    criterion("holds", "high", expected=registered(Verdict.REPRODUCED)),
-    criterion("fails", "low", control="high", expected=registered(Verdict.CONTRADICTED)),
-    criterion("surprise", "high", expected=registered(Verdict.CONTRADICTED)),
+    criterion("holds", "high", expected=registered(Verdict.SEEN_HERE)),
+    criterion("fails", "low", control="high", expected=registered(Verdict.NOT_SEEN_HERE)),
+    criterion("surprise", "high", expected=registered(Verdict.NOT_SEEN_HERE)),
     criterion("vacuous", "high", control="higher"),
     criterion("open", "edge"),
     criterion("absent", "broken"),
@@ -32,7 +32,7 @@ CLAIM = claim("first", (
 """
 FINE = """
 from synthetic import *
-CLAIM = claim("fine", (criterion("holds", "high", expected=registered(Verdict.REPRODUCED)), exact()))
+CLAIM = claim("fine", (criterion("holds", "high", expected=registered(Verdict.SEEN_HERE)), exact()))
 """
 ABSENT = """
 from synthetic import *
@@ -40,7 +40,7 @@ CLAIM = claim("nothing", (criterion("absent", "broken"),))
 """
 VANISHED = """
 from synthetic import *
-CLAIM = claim("vanished", (criterion("gone", "broken", expected=registered(Verdict.REPRODUCED)), exact()))
+CLAIM = claim("vanished", (criterion("gone", "broken", expected=registered(Verdict.SEEN_HERE)), exact()))
 """
 CRASHED = """
 from synthetic import *
@@ -80,11 +80,11 @@ def test_every_verdict_has_its_word_and_only_a_departure_fails(project):
     result = run(project(first=ALL), "claims", "-v")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     summary = result.outlines[-1]
-    for count in ("1 failed", "1 reproduced", "1 contradicted", "1 uninformative", "1 inconclusive", "1 not run"):
+    for count in ("1 failed", "1 seen here", "1 not seen here", "1 uninformative", "1 inconclusive", "1 not run"):
         assert count in summary
     assert "passed" not in summary
-    result.stdout.fnmatch_lines(["claims/first.py::surprise REPRODUCED (NOT AS REGISTERED)*"])
-    result.stdout.fnmatch_lines(["first.surprise: reproduced (NOT as registered: contradicted). *4 seeds*"])
+    result.stdout.fnmatch_lines(["claims/first.py::surprise SEEN HERE (NOT AS EXPECTED)*"])
+    result.stdout.fnmatch_lines(["first.surprise: seen here (NOT as recorded: not seen here). *4 seeds*"])
     result.stdout.fnmatch_lines(["not run: python -m suite claims -k first --profile tiny.toml"])
     result.stdout.no_fnmatch_line("*Traceback*")
     result.stdout.no_fnmatch_line("*elsewhere*")
@@ -98,7 +98,7 @@ def test_junit_holds_the_numbers(project):
     properties = {
         name: {entry.get("name"): entry.get("value") for entry in case.iter("property")} for name, case in cases.items()
     }
-    assert properties["holds"]["verdict"] == "reproduced"
+    assert properties["holds"]["verdict"] == "seen here"
     assert float(properties["holds"]["low"]) == pytest.approx(0.2802, abs=1e-4)
     assert float(properties["holds"]["estimate"]) == pytest.approx(0.2983, abs=1e-4)
     assert properties["holds"]["published"] == "0.25 bits"
@@ -114,11 +114,11 @@ def test_junit_holds_the_numbers(project):
 def test_departures_may_be_tolerated(project):
     result = run(project(first=ALL), "claims", "--no-fail-on-departure")
     assert result.ret == pytest.ExitCode.OK
-    assert "2 reproduced" in result.outlines[-1]
+    assert "2 seen here" in result.outlines[-1]
 
 
 def test_one_criterion_is_judged_within_its_whole_family(project, monkeypatch):
-    """Alone, "weak" would be reproduced; among its six siblings its p-value is not small enough."""
+    """Alone, "weak" would be seen; among its six siblings its p-value is not small enough."""
     siblings = ", ".join(f"criterion('s{index}', 'edge')" for index in range(6))
     family = f"from synthetic import *\nCLAIM = claim('family', (criterion('weak', 'weak'), {siblings}))"
     alone = "from synthetic import *\nCLAIM = claim('alone', (criterion('weak', 'weak'),))"
@@ -126,15 +126,15 @@ def test_one_criterion_is_judged_within_its_whole_family(project, monkeypatch):
     pytester = project(family=family, alone=alone)
     synthetic.fill(synthetic.Store(pytester.path / "evidence"), ("weak",))
     result = run(pytester, "claims", "-k", "weak", "-v")
-    result.stdout.fnmatch_lines(["claims/alone.py::weak REPRODUCED*", "claims/family.py::weak INCONCLUSIVE*"])
+    result.stdout.fnmatch_lines(["claims/alone.py::weak SEEN HERE*", "claims/family.py::weak INCONCLUSIVE*"])
     assert "6 deselected" in result.outlines[-1]
 
 
 def test_a_node_id_selects_one_criterion(project):
     result = run(project(first=ALL, fine=FINE), "claims/fine.py::holds", "-v")
     assert result.ret == pytest.ExitCode.OK
-    result.stdout.fnmatch_lines(["claims/fine.py::holds REPRODUCED*"])
-    assert "1 reproduced in" in result.outlines[-1]
+    result.stdout.fnmatch_lines(["claims/fine.py::holds SEEN HERE*"])
+    assert "1 seen here in" in result.outlines[-1]
 
 
 def test_tests_are_left_alone(project):
@@ -162,7 +162,7 @@ def test_nothing_measured_is_no_success(project):
 def test_evidence_that_vanished_departs(project):
     result = run(project(vanished=VANISHED), "claims")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines(["vanished.gone: not run (NOT as registered: reproduced)*is not computed*"])
+    result.stdout.fnmatch_lines(["vanished.gone: not run (NOT as recorded: seen here)*is not computed*"])
 
 
 def test_a_broken_number_is_an_error_whatever_is_registered(project):
@@ -194,7 +194,15 @@ def test_workers_agree_with_one_process(project, monkeypatch):
     result = pytester.runpytest_subprocess(*OPTIONS[len(PLUGIN) :], *arguments, "claims")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     summary = result.outlines[-1]
-    for count in ("1 failed", "3 reproduced", "1 contradicted", "1 uninformative", "1 inconclusive", "1 not run"):
+    for count in (
+        "1 failed",
+        "2 seen here",
+        "1 reproduced",
+        "1 not seen here",
+        "1 uninformative",
+        "1 inconclusive",
+        "1 not run",
+    ):
         assert count in summary
 
 
@@ -209,9 +217,9 @@ def test_loading_the_plugin_loads_nothing_else():
 
 
 def test_every_verdict_has_a_letter_of_its_own():
-    from suite.show.marks import MARKS
+    from suite.show.verdicts import LOOKS
 
-    assert set(MARKS) == set(Verdict)
-    letters = [mark.letter for mark in MARKS.values()]
+    assert set(LOOKS) == set(Verdict)
+    letters = [mark.letter for mark in LOOKS.values()]
     assert len(set(letters)) == len(letters)
-    assert len({mark.glyph for mark in MARKS.values()}) == len(MARKS)
+    assert len({mark.glyph for mark in LOOKS.values()}) == len(LOOKS)

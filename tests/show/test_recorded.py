@@ -24,7 +24,7 @@ def test_what_was_measured_is_recorded_once(log, judged):
     found = history(log)
     assert set(found) == {assessment.name for assessment in judged}
     entry = found["made_up.holds"][0]
-    assert (entry.verdict, entry.profile, entry.n) == ("reproduced", "tiny", 4)
+    assert (entry.verdict, entry.profile, entry.n) == ("seen here", "tiny", 4)
     assert entry.estimate == pytest.approx(0.298333, abs=1e-6)
     assert entry.low < entry.estimate < entry.high
     assert found["made_up.size"][0].estimate == synthetic.PARAMETERS

@@ -31,8 +31,14 @@ def entry(document, key):
 def test_the_numbers_are_those_of_the_judge(judged):
     document = strict(as_json(judged))
     assert document == as_json(judged) | {"date": document["date"]}
-    assert document["schema"] == 1
-    assert document["verdicts"] == {"reproduced": 2, "contradicted": 1, "uninformative": 1, "inconclusive": 1}
+    assert document["schema"] == 2
+    assert document["verdicts"] == {
+        "seen here": 1,
+        "reproduced": 1,
+        "not seen here": 1,
+        "uninformative": 1,
+        "inconclusive": 1,
+    }
     assert document["ok"] is True
     found = entry(document, "holds")
     assert found["name"] == "made_up.holds"
@@ -47,17 +53,30 @@ def test_the_numbers_are_those_of_the_judge(judged):
     assert found["controls"][0]["name"] == "null"
     assert found["controls"][0]["holds"] == "outside"
     assert found["controls"][0]["high"] < 0.14
-    assert (found["verdict"], found["scope"], found["profile"]) == ("reproduced", "proxy", "tiny")
+    assert found["controls"][0]["kind"] == "negative"
+    assert found["controls"][0]["contrast"] is None, "made-up seeds differ by a constant"
+    assert (found["controls"][1]["name"], found["controls"][1]["kind"]) == ("planted", "positive")
+    assert found["controls"][1]["contrast"] is None
+    assert found["role"] == "asserted"
+    assert found["measured"]["diverged"] == []
+    assert (found["verdict"], found["scope"], found["profile"]) == ("seen here", "proxy", "tiny")
     assert 0 < found["p"] < found["p_holm"] < 0.05
     assert "control 'null'" in found["flips"]
     assert [deviation["what"] for deviation in found["deviations"]] == ["data", "images"]
-    assert found["expected"] == {"verdict": "reproduced", "because": "computed beforehand", "since": "2026-01-02"}
+    assert found["expected"] == {
+        "verdict": "seen here",
+        "because": "computed beforehand",
+        "since": "2026-01-02",
+        "status": "recorded",
+        "digest": "",
+    }
     assert found["departs"] is False
     assert found["command"] == "python -m suite claims -k made_up --profile tiny"
     assert len(found["cells"]) == 8
     assert found["cells"][0]["seconds"] == 4.0
     assert sorted(found["cells"][0]) == ["commit", "device", "differs", "key", "libraries", "origin", "seconds", "seed"]
-    assert entry(document, "open")["more"] > 0
+    more = entry(document, "open")["more"]
+    assert 0 < more["low"] <= more["likely"]
     assert entry(document, "size")["control_free"]
     assert entry(document, "size")["p"] is None
 
@@ -88,7 +107,7 @@ def test_broken_and_unbounded_numbers_are_null(tmp_path):
 
 
 def test_a_departure_is_in_the_document(evidence):
-    surprise = synthetic.criterion("surprise", "high", expected=synthetic.registered(Verdict.CONTRADICTED))
+    surprise = synthetic.criterion("surprise", "high", expected=synthetic.registered(Verdict.NOT_SEEN_HERE))
     document = as_json(assess([synthetic.claim(criteria=(surprise,))], evidence))
     assert document["criteria"][0]["departs"] is True
     assert "made_up.surprise" in document["why_not"]
@@ -140,7 +159,7 @@ def test_the_table_has_a_row_a_criterion_and_a_line_on_what_it_stands_on(judged)
     table = [line for line in lines if line.startswith("|")]
     assert len(table) == 2 + len(judged)
     assert {columns(row) for row in table} == {7}
-    assert "**✓ reproduced**" in table[2]
+    assert "**● seen here**" in table[2]
     assert "0.298 [0.280, 0.316] bits" in table[2]
     assert lines[-1].startswith("Profile `tiny` (proxy), 4 seeds, commit ")
     assert "data: none at all, not ImageNet-1k" in lines[-1]
@@ -154,7 +173,7 @@ def test_bars_and_breaks_stay_in_their_cell(evidence):
     table = [line for line in text.splitlines() if line.startswith("|")]
     assert len(table) == 3
     assert columns(table[2].replace("\\\\", "")) == 7
-    assert "NOT as registered: error" in table[2]
+    assert "NOT as recorded: error" in table[2]
 
 
 def test_the_readme_changes_between_its_markers_only(tmp_path):

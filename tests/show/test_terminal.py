@@ -10,7 +10,7 @@ from rich.console import Console
 
 from suite.assess import Evidence, assess
 from suite.claim import Unavailable
-from suite.judge import Verdict
+from suite.judge import Verdict, further
 from suite.run.costs import Cost, Estimate, estimate
 from suite.run.plan import plan
 from suite.show.describe import outlook
@@ -28,7 +28,15 @@ def squeezed(text):
 def test_every_fact_is_there_at_every_width(judged, show, width):
     text = show(print_verdicts, judged, width=width)
     assert max(map(len, text.splitlines())) <= width
-    for words in ("✓ reproduced", "✗ contradicted", "∅ uninformative", "? inconclusive", "proxy", "5,717,416"):
+    for words in (
+        "● seen here",
+        "◌ not seen here",
+        "✓ reproduced",
+        "∅ uninformative",
+        "? inconclusive",
+        "proxy",
+        "5,717,416",
+    ):
         assert words in text, words
     flat = squeezed(text)
     for words in ("made_up: Made-up numbers are large.", "arXiv:2501.00001v1", "section 3", "none at all"):
@@ -53,17 +61,19 @@ def test_colour_adds_nothing_that_is_not_in_the_words(judged):
 
 
 def test_a_departure_is_marked_and_fails(evidence, show):
-    surprise = synthetic.criterion("surprise", "high", expected=synthetic.registered(Verdict.CONTRADICTED))
+    surprise = synthetic.criterion("surprise", "high", expected=synthetic.registered(Verdict.NOT_SEEN_HERE))
     assessments = assess([synthetic.claim(criteria=(surprise,))], evidence)
     for width in (80, 140):
         text = squeezed(show(print_verdicts, assessments, width=width))
-        assert {"NOT", "as", "registered:", "contradicted"} <= set(text.partition("taken together")[0].split())
-        assert "FAILED: not as registered: made_up.surprise (reproduced, not contradicted)" in text
+        assert {"NOT", "as", "recorded:", "seen", "here"} <= set(text.partition("taken together")[0].split())
+        assert "FAILED: not as expected: made_up.surprise (seen here, not not seen here)" in text
 
 
 def test_a_session_in_order_says_so(judged):
-    assert outcome(judged) == "OK: 2 verdicts of 5 registered beforehand, none departs"
-    assert outcome(judged[-1:]) == "OK: no verdict is registered to compare with"
+    assert outcome(judged) == (
+        "OK: 2 verdicts of 5 as expected (0 registered before their evidence, 2 recorded after it)"
+    )
+    assert outcome(judged[-1:]) == "OK: no verdict is expected to compare with"
 
 
 def test_what_is_missing_comes_with_the_command(evidence, show):
@@ -106,8 +116,8 @@ def test_what_would_settle_it_has_a_price(judged, show):
     """One more seed costs a network (60 s), its measurement and the control's (4 s each)."""
     inconclusive = next(assessment for assessment in judged if assessment.verdict is Verdict.INCONCLUSIVE)
     more = inconclusive.judgement.more
-    hours, minutes = divmod(more * 68 // 60, 60)
-    assert outlook(inconclusive) == f"about {more} more seeds, {hours} h {minutes:02d} min of computing"
+    hours, minutes = divmod(more.likely * 68 // 60, 60)
+    assert outlook(inconclusive) == f"{further(more, 'seed')}, {hours} h {minutes:02d} min of computing"
     text = show(print_verdicts, [inconclusive], width=160)
     assert all(word in text.split() for word in outlook(inconclusive).split())
 
@@ -126,13 +136,14 @@ def test_a_changed_profile_says_so(evidence, show):
     changed = Evidence(evidence.profile.with_seeds(3), evidence.store)
     text = squeezed(show(print_verdicts, assess([synthetic.claim()], changed)))
     assert "profile tiny was changed (3 seeds)" in text
-    assert "OK: no verdict is registered" in text
+    assert "OK: no verdict is expected" in text
 
 
 def test_smoke_is_only_ever_smoke(evidence, show):
     smoke = Evidence(replace(evidence.profile, name="smoke", scope="smoke"), evidence.store)
     text = show(print_verdicts, assess([synthetic.claim()], smoke))
     assert "○ smoke" in text
+    assert "seen here" not in text
     assert "reproduced" not in text
 
 

@@ -71,6 +71,7 @@ def project(machine, tmp_path, monkeypatch):
     yield make
     for one in made:
         one.leave()
-    machine.mend()
+    if machine.node().startswith(("down", "drain")):
+        machine.ask("scontrol", "update", "NodeName=localhost", "State=RESUME")
     machine.cancel_all()
     machine.wait_for_node("idle")

@@ -80,7 +80,7 @@ def arms(reading: object, evidence: Evidence) -> list[Arm]:
 def control_arms(criterion: Criterion, evidence: Evidence) -> dict[str, list[Arm]]:
     """The subjects of every control that is computed, by name; what is not is left out."""
     found = {}
-    for control in criterion.negative_controls:
+    for control in criterion.controls:
         if isinstance(control.evidence, PerSeed):
             try:
                 found[control.key] = arms(control.evidence, evidence)

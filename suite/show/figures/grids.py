@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from suite.judge import mean_interval
+from suite.show.figures.series import mean_ends
 from suite.show.figures.style import LABEL_WIDTH, SMALL, name_right, plain_ticks
 
 if TYPE_CHECKING:
@@ -68,9 +68,9 @@ def draw_layers(axes: Axes, plot: Layers, theme: Theme) -> None:
     left, right_edge = axes.get_xlim()
     if len(plot.x) > 1:
         for across, up, mean_x, mean_y in zip(plot.x.T, plot.y.T, x, y, strict=True):
-            one, other = mean_interval(across.tolist()), mean_interval(up.tolist())
-            axes.plot((one.low, one.high), (mean_y, mean_y), color=theme.ours, linewidth=0.8, label="interval")
-            axes.plot((mean_x, mean_x), (other.low, other.high), color=theme.ours, linewidth=0.8, label="interval")
+            ends, heights = mean_ends(across.tolist()), mean_ends(up.tolist())
+            axes.plot(ends, (mean_y, mean_y), color=theme.ours, linewidth=0.8, label="interval")
+            axes.plot((mean_x, mean_x), heights, color=theme.ours, linewidth=0.8, label="interval")
     axes.set_ylim(low, high)
     axes.set_xlim(left, right_edge)
     axes.plot(x, y, marker="o", markersize=4.5, linestyle="none", color=theme.ours)

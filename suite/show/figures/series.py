@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from suite.judge import mean_interval
+from suite.judge import NoSpread, mean_interval
 from suite.show.figures.style import SMALL, name_right
 from suite.show.numbers import plural
 
@@ -56,8 +56,17 @@ class Series:
         """``[L]`` ends of the 95 % interval of the mean at each point; None for a single seed."""
         if len(self.y) < 2:
             return None
-        intervals = [mean_interval(column.tolist()) for column in self.y.T]
-        return np.array([one.low for one in intervals]), np.array([one.high for one in intervals])
+        ends = [mean_ends(column.tolist()) for column in self.y.T]
+        return np.array([low for low, _ in ends]), np.array([high for _, high in ends])
+
+
+def mean_ends(values: Sequence[float]) -> tuple[float, float]:
+    """Ends of the 95 % interval of a mean for a picture: both the value itself, where all are equal."""
+    try:
+        interval = mean_interval(values)
+    except NoSpread:
+        return values[0], values[0]
+    return interval.low, interval.high
 
 
 def plot_series(axes: Axes, series: Sequence[Series], theme: Theme) -> None:

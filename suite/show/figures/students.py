@@ -104,7 +104,7 @@ def trend(assessment: Assessment, evidence: Evidence) -> Curves:
     computed = gather.control_arms(criterion, evidence)
     drawn += [
         series(control.evidence, "control")
-        for control in criterion.negative_controls
+        for control in criterion.controls
         if control.key in computed and isinstance(control.evidence, PerSeed)
     ]
     return Curves(

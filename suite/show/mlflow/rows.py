@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from suite.assess import claim_verdict
+from suite.assess import claim_word
 from suite.evidence.cell import digest
 from suite.show import describe
 from suite.show.links import card_link, slug
@@ -173,7 +173,7 @@ def _figures(assessment: Assessment, folder: Path | None) -> tuple[Path, ...]:
 def _cell_rows(assessments: Sequence[Assessment]) -> list[Row]:
     """One row a cell for every (paper, profile) whose claims stand on it, directly or through another cell."""
     known = runs(result for assessment in assessments for result in assessment.cells)
-    verdicts = {names: claim_verdict(group) for names, group in by_claim(assessments).items()}
+    verdicts = {names: claim_word(group).text for names, group in by_claim(assessments).items()}
     standing: dict[tuple[str, str, str], dict[str, Assessment]] = {}
     for assessment in assessments:
         experiment = experiment_name(assessment.claim.papers[0])
@@ -249,7 +249,9 @@ def _summary_row(assessment: Assessment, figures: Path | None) -> Row:
             "claimed": describe.claimed(assessment),
             "measured": describe.measured(assessment) or "-",
             "verdict": str(assessment.verdict),
-            "registered": str(expected.verdict) if expected else "none",
+            "expected": str(expected.verdict) if expected else "none",
+            "expected_status": expected.status if expected else "none",
+            "role": str(assessment.criterion.role),
             "departs": "yes" if assessment.departs else "no",
             "method": f"verdict on {assessment.criterion.key}",
             NOTE: note(assessment),

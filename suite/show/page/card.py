@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from suite.judge import Position
 from suite.run.progress import duration
 from suite.show import describe
 from suite.show.mlflow.rows import experiment_name, run_name
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from suite.assess import Assessment
+    from suite.judge import ControlJudgement
     from suite.show.page.item import Item, Picture
 
 _LISTED = 40  # more values than this are summed up
@@ -71,6 +71,7 @@ def _facts(assessment: Assessment) -> Iterator[tuple[str, Content]]:
         f"{with_unit(criterion.quantity.name, f'[{unit}]' if unit else '')}; larger: {_larger(assessment)}",
     )
     yield "Claimed", join([tag("strong", describe.claimed(assessment)), f", because {criterion.because}"])
+    yield "Role", describe.role(criterion)
     interval, observed = judgement.interval, assessment.observed
     if interval is None or observed is None:
         return
@@ -99,26 +100,27 @@ def _controls(assessment: Assessment) -> Markup:
     if not assessment.judgement.controls:
         why = f"none: {criterion.control_free}" if criterion.control_free else "none"
         return tag("p", tag("strong", "Controls "), why, class_="control-free")
-    said = {control.key: control.sentence for control in criterion.negative_controls}
+    said = {control.key: control.sentence for control in criterion.controls}
     rows = [
         [
             join(
                 [
-                    tag("strong", judged.name.replace("_", " ")),
-                    f": {said.get(judged.name, '')}",
+                    tag("strong", f"{judged.kind}: {judged.name.replace('_', ' ')}"),
+                    f" – {said.get(judged.name, '')}",
                     tag("span", judged.message, class_="key") if judged.message else None,
                 ]
             ),
             interval_text(judged.interval, criterion.quantity.unit),
-            _position(judged.holds),
+            _position(judged),
         ]
         for judged in assessment.judgement.controls
     ]
-    return _table("Controls, which must lie outside the claimed region", ("control", "measured [95 %]", "lies"), rows)
+    caption = "Controls: negative ones must lie outside the claimed region, positive ones inside"
+    return _table(caption, ("control", "measured [95 %]", "lies"), rows)
 
 
-def _position(holds: Position) -> Markup:
-    return tag("span", str(holds), class_=f"lies {'as-it-should' if holds is Position.OUTSIDE else 'in-the-way'}")
+def _position(judged: ControlJudgement) -> Markup:
+    return tag("span", str(judged.holds), class_=f"lies {'as-it-should' if judged.as_it_should else 'in-the-way'}")
 
 
 def _table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[Content]]) -> Markup:
@@ -133,6 +135,9 @@ def _outlook(assessment: Assessment) -> Iterator[tuple[str, Content]]:
     if judgement.p is not None:
         holm = f"; {number(judgement.p_holm)} after Holm's adjustment" if judgement.p_holm is not None else ""
         yield "p-value", f"{number(judgement.p)}{holm}"
+    if judgement.adjusted is not None:
+        unit = assessment.criterion.quantity.unit
+        yield "Adjusted", f"{judgement.adjusted.describe(unit)} at the level of the whole family"
     if judgement.flips:
         yield "Would flip", judgement.flips
     settle = describe.outlook(assessment)
@@ -143,11 +148,11 @@ def _outlook(assessment: Assessment) -> Iterator[tuple[str, Content]]:
         yield "One more seed", f"takes about {duration(cost)} of computing, controls included"
     expected = assessment.expected
     if expected is not None:
-        yield "Registered", f"{expected.verdict}, since {expected.since.isoformat()}: {expected.because}"
+        yield "Expected", describe.expectation(assessment)
     elif assessment.profile.modified:
-        yield "Registered", "nothing is held to a profile that was changed"
+        yield "Expected", "nothing is held to a profile that was changed"
     else:
-        yield "Registered", "no verdict at this profile"
+        yield "Expected", "no verdict at this profile"
 
 
 def _figure(picture: Picture) -> Markup:

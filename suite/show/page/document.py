@@ -13,8 +13,9 @@ from suite.show.page.item import sections as by_claim
 from suite.show.page.markup import Markup, join, link, tag
 from suite.show.page.matrix import BEST_FIRST, controls, matrix, overview
 from suite.show.page.pieces import chip, paper_link
-from suite.show.page.words import MEANING, RULE, SCOPES, SIGNS, TITLE
+from suite.show.page.words import RULE, SCOPES, SIGNS, TITLE
 from suite.show.terminal import expected_false, outcome
+from suite.show.verdicts import LOOKS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,7 +95,7 @@ def _masthead(items: Sequence[Item], stamp: Stamp) -> Markup:
 
 
 def _reading(profiles: Sequence[Profile], absent: Sequence[Profile]) -> Markup:
-    verdicts = [join([tag("dt", chip(verdict)), tag("dd", MEANING[verdict])]) for verdict in BEST_FIRST]
+    verdicts = [join([tag("dt", chip(verdict)), tag("dd", LOOKS[verdict].meaning)]) for verdict in BEST_FIRST]
     scopes = [join([tag("dt", scope), tag("dd", text)]) for scope, text in SCOPES.items()]
     scales = [join([tag("dt", profile.name), tag("dd", _scale(profile))]) for profile in profiles]
     scales += [

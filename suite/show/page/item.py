@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from suite.assess import claim_verdict
+from suite.assess import ClaimWord, claim_word
 from suite.claim import Constant
 from suite.judge import Verdict
 from suite.show.links import slug
@@ -68,10 +68,10 @@ class Section:
     items: tuple[Item, ...]
 
     @property
-    def verdicts(self) -> dict[str, Verdict]:
-        """One word a profile."""
+    def words(self) -> dict[str, ClaimWord]:
+        """What may be said of the claim, by profile."""
         groups = by_claim(item.assessment for item in self.items)
-        return {profile: claim_verdict(group) for (_, profile), group in groups.items()}
+        return {profile: claim_word(group) for (_, profile), group in groups.items()}
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 from suite.judge import WORST_FIRST, Verdict
 from suite.show import describe
 from suite.show.figures.judged import judged
-from suite.show.marks import MARKS
 from suite.show.numbers import finite
 from suite.show.page.card import card
 from suite.show.page.markup import Content, Markup, join, tag
 from suite.show.page.palette import css_class
-from suite.show.page.pieces import chip, departure, paper_link
+from suite.show.page.pieces import chip, departure, paper_link, word_chip
 from suite.show.page.spark import spark
-from suite.show.page.words import MEANING
+from suite.show.verdicts import LOOKS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +63,7 @@ def _tiles(section: Section, profile: str) -> Markup:
     tiles = [
         tag(
             "a",
-            MARKS[item.assessment.verdict].glyph,
+            LOOKS[item.assessment.verdict].glyph,
             href=f"#{item.anchor}",
             class_=f"tile {css_class(item.assessment.verdict)}{' departing' if item.assessment.departs else ''}",
             title=f"{item.assessment.criterion.key}: {item.assessment.verdict}",
@@ -74,7 +73,7 @@ def _tiles(section: Section, profile: str) -> Markup:
     ]
     if not items:
         return tag("td", class_="empty")
-    return tag("td", chip(section.verdicts[profile]), tag("span", join(tiles), class_="tiles"), data_label=profile)
+    return tag("td", word_chip(section.words[profile]), tag("span", join(tiles), class_="tiles"), data_label=profile)
 
 
 def controls(sections: Sequence[Section]) -> Markup:
@@ -88,7 +87,7 @@ def controls(sections: Sequence[Section]) -> Markup:
             type="button",
             data_filter_verdict=str(verdict),
             aria_pressed="false",
-            title=MEANING[verdict],
+            title=LOOKS[verdict].meaning,
         )
         for verdict in BEST_FIRST
         if counts[verdict]
@@ -104,7 +103,7 @@ def controls(sections: Sequence[Section]) -> Markup:
             _select("profile", "profile", [("", "all profiles"), *((name, name) for name in profiles)]),
             _select("sort", "sort by", [("order", "claim"), *sorts]),
             tag("label", "text ", tag("input", type="search", name="text", placeholder="entropy, ResNet, Table 2 …")),
-            tag("label", tag("input", type="checkbox", name="departs"), " not as registered"),
+            tag("label", tag("input", type="checkbox", name="departs"), " not as expected"),
             tag("button", "open all cards", type="button", data_open_all=True),
             tag("output", "", name="count", aria_live="polite"),
             class_="selects",
@@ -135,8 +134,8 @@ def matrix(sections: Sequence[Section]) -> Markup:
 def _heading(section: Section) -> Markup:
     claim = section.claim
     words = [
-        join([f" {profile}: " if len(section.verdicts) > 1 else " ", chip(verdict)])
-        for profile, verdict in section.verdicts.items()
+        join([f" {profile}: " if len(section.words) > 1 else " ", word_chip(word)])
+        for profile, word in section.words.items()
     ]
     text = tag(
         "th",

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from suite.judge import Verdict
-
 TITLE = "What holds of the findings on distilling Vision Transformers"
 
 RULE = (
-    "Every criterion names, before anything is run, the region in which the paper's statement says a quantity lies, "
-    "and controls: the same quantity where the statement must fail. The verdict follows from the 95 % intervals alone, "
-    "adjusted (Holm) over the criteria of a claim."
+    "Every criterion names the region in which the paper's statement says a quantity lies, and controls of two kinds: "
+    "the same quantity where the statement must fail (negative), and where it holds by construction (positive). The "
+    "verdict follows from the 95 % intervals alone, adjusted (Holm) over what a claim asserts and, apart, over our "
+    "probes."
 )
-
-MEANING: dict[Verdict, str] = {
-    Verdict.REPRODUCED: "the interval lies inside the claimed region, and every control's outside it",
-    Verdict.CONSISTENT: "a single run, inside the region: one run never reproduces a claim",
-    Verdict.CONTRADICTED: "the interval and the claimed region do not meet",
-    Verdict.INCONCLUSIVE: "the evidence decides neither way yet, or lacks the control that would make it count",
-    Verdict.UNINFORMATIVE: "it holds, and so does a control: the measurement could not have failed",
-    Verdict.UNVERIFIABLE: "nothing was released from which anyone could check it",
-    Verdict.NOT_RUN: "evidence is missing; the card names the command that computes it",
-    Verdict.ERROR: "a crash or a broken number: never counted as a result",
-    Verdict.SMOKE: "tiny networks that prove the code path and say nothing of the claim",
-}
 
 SCOPES = {
     "published": "evidence of the models, data and length of training that the papers speak of",
@@ -32,5 +19,6 @@ SCOPES = {
 
 SIGNS = (
     "In the small pictures: shaded the claimed region; blue the measurement with its interval; "
-    "grey, below, the controls; the diamond is the printed value."
+    "grey, below, the controls (negative ones must lie outside, positive ones inside); the diamond is the printed "
+    "value."
 )

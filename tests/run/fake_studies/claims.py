@@ -46,6 +46,7 @@ def criterion(key: str, evidence, control=None, expected=None, **changes) -> Cri
         because="a tenth is the smallest that counts",
         evidence=evidence,
         negative_controls=(Control("null", "numbers that mean nothing", control or reading("low")),),
+        positive_controls=(Control("planted", "a value planted well inside", Constant(lambda: 0.5)),),
         expected={"toy": Expected(expected, "computed beforehand", REGISTERED)} if expected else {},
         **changes,
     )
@@ -80,8 +81,8 @@ RELEASED_LOG = Original("https://example.org/authors", "c" * 40, "log.txt", 1, "
 
 SOUND = claim(
     "sound",
-    criterion("holds", reading("high"), expected=Verdict.REPRODUCED),
-    criterion("fails", reading("low"), expected=Verdict.CONTRADICTED),
+    criterion("holds", reading("high"), expected=Verdict.SEEN_HERE),
+    criterion("fails", reading("low"), expected=Verdict.NOT_SEEN_HERE),
 )
 FAULTS = {
     "broken": criterion("broken", reading("broken", "raise")),
