@@ -8,6 +8,11 @@ COUNT = "WORLD_SIZE"
 LAUNCHED = ("TORCHELASTIC_RUN_ID", "RANK")  # what a launcher sets beside it; alone, WORLD_SIZE is left from something
 
 
+def count() -> int:
+    """How many processes compute together."""
+    return int(os.environ[COUNT]) if started_together() else 1
+
+
 def started_together() -> bool:
     """Whether the environment says so; nothing is imported to find out."""
     count = os.environ.get(COUNT, "")

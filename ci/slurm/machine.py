@@ -153,6 +153,15 @@ class Machine:
         self.ask("scancel", "--user", pwd.getpwuid(os.getuid()).pw_name)
         self._wait(lambda: not self.ask("squeue", "--noheader").stdout.strip(), "jobs do not end")
 
+    def mend(self) -> None:
+        """Start the daemons that do not run, and have the node take jobs again."""
+        for name in DAEMONS:
+            note = self._note(name)
+            if not note.exists() or not _is(int(note.read_text(encoding="utf-8")), name):
+                self.start_daemon(name)
+        if self.node().startswith(("down", "drain")):
+            self.ask("scontrol", "update", f"NodeName={NODE}", "State=RESUME")
+
     def ask(self, *command: str, within: float = _PATIENCE) -> subprocess.CompletedProcess[str]:
         """Run a client of this cluster; what it printed and its exit status."""
         return subprocess.run(

@@ -16,6 +16,7 @@ from suite.errors import SuiteError
 from suite.evidence.disk import writing
 from suite.evidence.runtime import environment
 from suite.evidence.seal import write_json, write_seal
+from suite.together import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -96,6 +97,7 @@ class Draft:
         seal = status | {
             "key": self.cell.key,
             "seconds": round(seconds, 3),
+            "gpus": count() if device == "cuda" else 0,  # one a process, for all of these seconds
             "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         }
         with writing(self._root):

@@ -59,13 +59,15 @@ def _failure(error: str) -> type[Failed]:
 class State:
     """What is on disk for a key: ``missing``, ``partial``, ``done``, ``failed`` or ``damaged``.
 
-    ``origin`` names the bundle that a cell of somebody else came from; it is empty for our own.
+    ``origin`` names the bundle that a cell of somebody else came from; it is empty for our own. ``seconds`` is what
+    it took, on ``gpus`` GPUs; None where that was not noted.
     """
 
     word: str
     detail: str = ""
     seconds: float = 0.0
     origin: str = ""
+    gpus: int | None = None
 
 
 class Store:
@@ -96,7 +98,7 @@ class Store:
             seal = read_seal(self.folder(key), key)
         except Damaged as error:
             return State("damaged", str(error)) if self.generation(key) == before else self.state(key)
-        return State(seal["status"], seal.get("error", ""), seal["seconds"])
+        return State(seal["status"], seal.get("error", ""), seal["seconds"], gpus=seal.get("gpus"))
 
     def read(self, cell: Cell | str) -> Result:
         """A finished cell.

@@ -100,6 +100,8 @@ def print_plan(
     console.print(Text(_total(plan, costs)))
     for text in _by_study(costs):
         console.print(Text(text))
+    for text in _by_claim(costs):
+        console.print(Text(text))
     for text in _by_job(plan, looks or {}):
         console.print(Text(text))
     for name, reason in plan.impossible:
@@ -137,6 +139,18 @@ def _by_study(costs: Estimate) -> list[str]:
         )
         for cost in costs.costs
     ]
+
+
+def _by_claim(costs: Estimate) -> list[str]:
+    """What it takes to have each claim's evidence, the cheapest first; nothing where there is one claim only."""
+    spent = [f"GPU-hours spent on what is there: {number(costs.spent)}"] if costs.spent else []
+    if len(costs.claims) < 2:
+        return spent
+    one = [
+        f"{cost.claim}: {plural(cost.cells, 'cell')}, {_spent(cost.seconds, cost.gpu_hours, None)}"
+        for cost in costs.claims
+    ]
+    return [*spent, "each claim alone, the cheapest first (cells may serve several):", *(f"  {text}" for text in one)]
 
 
 def _by_job(plan: Plan, looks: Mapping[str, Look]) -> list[str]:

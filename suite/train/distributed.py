@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -24,6 +24,7 @@ from torch.distributed import PrefixStore, rendezvous  # type: ignore[attr-defin
 
 from suite.errors import LostProcess, SuiteError, one_line
 from suite.together import started_together
+from suite.train.watch import Watch, patience
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ENVIRONMENT = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-PATIENCE = timedelta(minutes=30)  # for the slowest process of a collective
 _asked = count()
 GRACE = timedelta(seconds=60)  # for the others to report, once one process failed
 
@@ -44,11 +44,13 @@ class Processes:
         rank: this one's number.
         count: how many there are.
         store: small shared texts, beside all collectives.
+        watch: ends this process if it waits too long in a collective.
     """
 
     rank: int = 0
     count: int = 1
     store: Any = None
+    watch: Watch | None = None
 
     @property
     def leader(self) -> bool:
@@ -64,7 +66,7 @@ class Processes:
         if self.count == 1 or not tensors:
             return
         flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
-        with _listening():
+        with self._listening("all_reduce"):
             dist.all_reduce(flat)
         parts = torch.split(flat, [tensor.numel() for tensor in tensors])
         for tensor, part in zip(tensors, parts, strict=True):
@@ -75,7 +77,7 @@ class Processes:
         if self.count == 1:
             return value
         box = [value]
-        with _listening():
+        with self._listening("broadcast"):
             dist.broadcast_object_list(box, src=0, device=torch.device("cpu"))
         return box[0]
 
@@ -84,7 +86,7 @@ class Processes:
         if self.count == 1:
             return [value]
         found: list[Any] = [None] * self.count
-        with _listening():
+        with self._listening("all_gather"):
             dist.all_gather_object(found, value)
         return found
 
@@ -101,6 +103,18 @@ class Processes:
             raise SuiteError(
                 f"{what} differ between processes: are code, libraries and hardware the same on all nodes?"
             )
+
+    @contextmanager
+    def _listening(self, what: str) -> Iterator[None]:
+        """Turn what a collective raises into one clear line, for it is never a fault of what is computed; end hangs."""
+        try:
+            with self.watch.waiting(what) if self.watch is not None else nullcontext():
+                yield
+        except RuntimeError as fault:
+            first = str(fault).strip().splitlines()[0]
+            raise LostProcess(
+                f"another process of this job is gone ({first}): start the job again to resume"
+            ) from fault
 
     def agree(self, topic: str, said: str, *, wait: timedelta | None = None) -> list[str]:
         """Tell the others how it went here, and hear how it went there.
@@ -130,16 +144,6 @@ class Processes:
         return [self.store.get(key).decode() for key in keys]
 
 
-@contextmanager
-def _listening() -> Iterator[None]:
-    """Turn what a collective raises into one clear line: it is never a fault of what is computed."""
-    try:
-        yield
-    except RuntimeError as fault:
-        first = str(fault).strip().splitlines()[0]
-        raise LostProcess(f"another process of this job is gone ({first}): start the job again to resume") from fault
-
-
 @cache
 def processes() -> Processes:
     """The processes started together with this one; connects them when first asked.
@@ -159,15 +163,17 @@ def processes() -> Processes:
         _require_gpus(on_this_node, torch.cuda.device_count())
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", rank)))
         backend = "cpu:gloo,cuda:nccl"
+    longest = timedelta(seconds=2 * patience())  # the watch ends it before
     try:
         dist.init_process_group(
-            backend, store=PrefixStore("collectives", store), rank=rank, world_size=count, timeout=PATIENCE
+            backend, store=PrefixStore("collectives", store), rank=rank, world_size=count, timeout=longest
         )
     except (RuntimeError, ValueError) as fault:
         raise SuiteError(
             f"the {count} processes cannot reach one another ({one_line(fault)}){_interface(count > on_this_node)}"
         ) from fault
-    return Processes(rank, count, PrefixStore("suite", store))
+    watch = Watch(PrefixStore("watch", store.clone()), rank, count)
+    return Processes(rank, count, PrefixStore("suite", store), watch)
 
 
 def _require_gpus(processes_here: int, gpus_here: int) -> None:

@@ -16,6 +16,7 @@ from suite import profile as profiles
 from suite.errors import SuiteError
 from suite.evidence.store import State, Store
 from suite.run.costs import Cost, estimate
+from suite.run.plan import Step
 from suite.run.resources import Resources, device_of, resources
 
 
@@ -128,6 +129,32 @@ def test_costs_are_measured_or_the_profiles_or_unknown(plan):
     assert (costs.seconds, costs.gpu_hours) == (12600.0, 17.5)
     assert estimate(plan, on_gpus, workers=2).seconds == 6300.0
     assert estimate(plan, replace(on_cpu, device="cuda")).gpu_hours is None
+
+
+def test_gpu_hours_are_those_that_were_noted(plan):
+    plan.steps[0].state = State("done", seconds=3600.0, gpus=4)
+    on_gpus = replace(profile(processes=8), device="cuda")
+    found = estimate(plan, on_gpus, workers=None)
+    assert found.spent == 4.0
+    assert found.costs[0].gpu_hours == 6.0, "as measured on four, whatever the profile asks for now"
+    assert estimate(plan, profile()).spent == 4.0
+    plan.steps[0].state = State("done", seconds=3600.0)
+    assert estimate(plan, on_gpus, workers=None).spent == 8.0, "of cells from before GPUs were noted"
+
+
+def test_claims_are_listed_from_the_cheapest_to_those_of_unknown_cost(plan):
+    seen, a, b = plan.steps
+    a.feeds, b.feeds, seen.feeds = {"long.x", "long.y", "short.x"}, {"long.x", "long.y"}, {"done.x"}
+    more = Step(make("c", weight=1.0), State("missing"), feeds={"cheap.x"}, run=True)
+    plan = replace(plan, steps=(*plan.steps, more))
+    found = estimate(plan, replace(profile(hours=0.5, student={"processes": 4}), device="cuda"), workers=None).claims
+    assert [(one.claim, one.cells, one.seconds, one.gpu_hours) for one in found] == [
+        ("cheap", 1, 1800.0, 0.5),
+        ("short", 1, 5400.0, 1.5),
+        ("long", 2, 12600.0, 9.5),
+    ]
+    unknown = estimate(plan, profile(), workers=None).claims
+    assert [(one.claim, one.seconds, one.gpu_hours) for one in unknown][-1] == ("long", None, 0.0)
 
 
 def test_the_example_of_the_readme_is_one():

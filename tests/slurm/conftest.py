@@ -71,7 +71,6 @@ def project(machine, tmp_path, monkeypatch):
     yield make
     for one in made:
         one.leave()
-    if machine.node().startswith(("down", "drain")):
-        machine.ask("scontrol", "update", "NodeName=localhost", "State=RESUME")
+    machine.mend()
     machine.cancel_all()
     machine.wait_for_node("idle")

@@ -119,11 +119,10 @@ def test_jobs_of_a_node_that_goes_down_are_requeued(project, machine):
     follower = made.follow()
     began(made, 4)
     machine.stop_daemon("slurmd")
-    made.power_off()
     machine.ask("scontrol", "update", "NodeName=localhost", "State=DOWN", "Reason=test")
+    made.power_off()
     wait_for(lambda: made.state(made.job("train")) == "PENDING", "it is in the queue again")
-    machine.start_daemon("slurmd")
-    machine.ask("scontrol", "update", "NodeName=localhost", "State=RESUME")
+    machine.mend()
     made.is_done(follower, begun={"train": 1})
     every_step_once(made, 2)
 

@@ -213,6 +213,20 @@ def test_a_full_disk_in_a_worker_ends_the_run_and_the_other_workers(store, tmp_p
         assert store.state(cell.key).word in ("partial", "missing")
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_training_that_met_a_full_disk_goes_on_at_its_last_checkpoint(store, tmp_path, workers):
+    trace = tmp_path / "trace"
+    changes = {"steps": 6, "pause": 0.0, "full_at": 4, "trace": str(trace), "marker": str(tmp_path / "been")}
+    cells = [make("trained", does="steps", **changes), make("other", needs={})]
+    with pytest.raises(Unwritable, match=r"disk .*full"):
+        go(store, *cells, workers=workers)
+    assert store.state(cells[0].key).word == "partial"
+    outcomes, _ = go(store, *cells, workers=workers)
+    assert outcomes[0] is DONE
+    assert outcomes[1] in (DONE, Outcome.CACHED), "its worker may have been through with it"
+    assert trace.read_text().split() == list("012345"), "no step is taken twice, and none is left out"
+
+
 def test_a_worker_whose_parent_is_killed_ends_and_frees_its_cell(store, tmp_path):
     started = tmp_path / "started"
     cells = [make(name, does="wait", started=str(started) + name, go=str(tmp_path / "never")) for name in "ab"]

@@ -48,6 +48,8 @@ def _steps(bench, spec) -> None:
     first = int(place.read_text()) if place.exists() else 0
     for step in range(first, spec["steps"]):
         time.sleep(spec["pause"])
+        if step == spec.get("full_at") and _once(spec):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         _count(spec["trace"], str(step))
         place.with_suffix(".new").write_text(str(step + 1))
         place.with_suffix(".new").replace(place)
