@@ -27,9 +27,10 @@ from suite.studies.cells import representation
 if TYPE_CHECKING:
     from suite.evidence.cell import Result
 
-CAIT, SWIN, RESNET = representation("cait"), representation("swin"), representation("resnet")
-CAIT_UNTRAINED = representation("cait", trained=False)
-SWIN_UNTRAINED = representation("swin", trained=False)
+PROBES = ("spectrum", "permuted_spectrum", "pooled")
+CAIT, SWIN, RESNET = (representation(role, probes=PROBES) for role in ("cait", "swin", "resnet"))
+CAIT_UNTRAINED = representation("cait", trained=False, probes=PROBES)
+SWIN_UNTRAINED = representation("swin", trained=False, probes=PROBES)
 
 # Blocks of Swin-S per stage (2, 2, 18, 2) of 24, as CaiT-S24 has: the published pair of networks.
 STAGE_ENDS = np.cumsum([2, 2, 18, 2]) / 24

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from suite.evidence.cell import Result
 
 COLUMN = PERCENTS.index(95)
+PROBES = ("ranks", "shared_ranks", "null_ranks")  # the last one is drawn beside them
 COLUMNS = {"own": "SVD", "shared": "shared basis"}
 WHY = "another sample of 1,000 images moves a 99th percentile by a few dimensions: 3, or 5 % where that is more"
 
@@ -63,10 +64,12 @@ def _criterion(model: str, kind: str, printed: float) -> Criterion:
         quantity=Quantity(f"dimensions of {basis}, 99th percentile over images", "dimensions", "higher rank"),
         region=Region.around(printed, max(3.0, 0.05 * printed)),
         because=WHY,
-        evidence=reading((representation(model),)),
+        evidence=reading((representation(model, probes=PROBES),)),
         negative_controls=(
             Control(
-                "untrained", "the same architecture before training", reading((representation(model, trained=False),))
+                "untrained",
+                "the same architecture before training",
+                reading((representation(model, trained=False, probes=PROBES),)),
             ),
         ),
         published=(

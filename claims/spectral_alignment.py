@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from suite.claim.readings import Subject
     from suite.evidence.cell import Result
 
-TEACHER = representation("cait")
+TEACHER = representation("cait", probes=("magnitude", "spectrum"))
 SHAPES = ((2, 24, 48, 4, 4), (2, 24, 48, 7, 7), (2, 16, 16, 14, 14), (3, 20, 48, 6, 5))
 
 

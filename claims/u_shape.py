@@ -36,9 +36,10 @@ if TYPE_CHECKING:
 SMALLEST_U = float(np.log2(1.1))
 WHY_SMALLEST_U = "no size is printed; both ends at least 10 % above the bottom, log2(1.1) = 0.14 bits of entropy"
 
-CAIT, CAIT_UNTRAINED = representation("cait"), representation("cait", trained=False)
-DEIT, DEIT_UNTRAINED = representation("deit"), representation("deit", trained=False)
-RESNET, RESNET_UNTRAINED = representation("resnet"), representation("resnet", trained=False)
+PROBES = ("magnitude", "entropy", "entropy_standardised", "spectrum", "permuted_spectrum")
+CAIT, CAIT_UNTRAINED = (representation("cait", trained=trained, probes=PROBES) for trained in (True, False))
+DEIT, DEIT_UNTRAINED = (representation("deit", trained=trained, probes=PROBES) for trained in (True, False))
+RESNET, RESNET_UNTRAINED = (representation("resnet", trained=trained, probes=PROBES) for trained in (True, False))
 
 
 def _mean(name: str, result: Result) -> np.ndarray:

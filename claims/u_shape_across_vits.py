@@ -37,8 +37,12 @@ NETWORKS = (
     "ViT-Base (CLIP, OpenAI)",
 )
 VIEWS = {
-    "entropy": ("entropy_global", "in one histogram range for all layers, as published"),
-    "standardised": ("entropy_standardised", "of standardised tokens, so that no scale is left"),
+    "entropy": ("entropy_global", "entropy", "in one histogram range for all layers, as published"),
+    "standardised": (
+        "entropy_standardised",
+        "entropy_standardised",
+        "of standardised tokens, so that no scale is left",
+    ),
 }
 
 
@@ -52,19 +56,19 @@ def _key(network: str) -> str:
 
 
 def _criterion(network: str, view: str) -> Criterion:
-    array, words = VIEWS[view]
+    array, probe, words = VIEWS[view]
     return Criterion(
         key=f"{view}_{_key(network)}",
         sentence=f"The entropy of {network}'s channel values, {words}, is U-shaped over depth.",
         quantity=Quantity("depth of the entropy's U over layers", "bits", "a deeper U"),
         region=Region.at_least(SMALLEST_U),
         because=WHY_SMALLEST_U,
-        evidence=PerSeed((representation(network),), _depth(array)),
+        evidence=PerSeed((representation(network, probes=probe),), _depth(array)),
         negative_controls=(
             Control(
                 "untrained",
                 "the same architecture before any training has learned no encoding",
-                PerSeed((representation(network, trained=False),), _depth(array)),
+                PerSeed((representation(network, trained=False, probes=probe),), _depth(array)),
             ),
         ),
         published=(Published(DISTILLATION_DYNAMICS, "said of ViTs; shown for CaiT-S24 and one ViT", text="not shown"),),

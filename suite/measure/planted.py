@@ -11,16 +11,20 @@ come in batches.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from suite.measure._features import as_features
-from suite.measure.nulls import permutation, permute_channels
+from suite.measure.nulls import generator_for, permutation, permute_channels
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    Plant = Callable[[Sequence[Tensor], int], list[Tensor]]
+    Make = Callable[[list[float], int, Sequence[Tensor], int], list[Tensor]]
 
 TURNING = 9 / 24
 """Relative depth of the published turning point (layer 9 of CaiT-S24's 24, arXiv 2511.06848)."""
@@ -219,6 +223,90 @@ def compressed(features: Tensor, dims: int, *, generator: torch.Generator) -> Te
     return squeezed * _ratio(_rms(values), _rms(squeezed))
 
 
+def effect(text: str, *, seed: int) -> Plant:
+    """Effects named in words, to be planted in all layers of a network while batches stream by.
+
+    ======================  ============================================================
+    text                    effect
+    ======================  ============================================================
+    ``scale_u:DOSE``        `scale_u`
+    ``narrow_u:SHARE``      `narrow_u`
+    ``rank_limited:DIMS``   `rank_limited`
+    ``spiked:SHARE:DIMS``   `spiked`
+    ``autoregressive:R``    `autoregressive`
+    ``compressed:DIMS``     `compressed`
+    ``relabelled``          `relabelled`
+    ``white``               white noise instead of the features, each image of the same root mean square
+    ======================  ============================================================
+
+    Several are planted one after the other: ``autoregressive:0.5+relabelled``.
+
+    Args:
+        text: as above.
+        seed: of the block; each effect, layer and, where it is one of single images, image has draws of its own.
+
+    Returns:
+        A function of a batch's layers and the number of its first image that gives the layers with the effects.
+
+    Raises:
+        ValueError: there is no such effect, or it takes other numbers.
+    """
+    steps = [_step(part, seed) for part in text.split("+")]
+
+    def plant(layers: Sequence[Tensor], first: int) -> list[Tensor]:
+        planted = list(layers)
+        for step in steps:
+            planted = step(planted, first)
+        return planted
+
+    return plant
+
+
+def _step(text: str, seed: int) -> Plant:
+    name, *numbers = text.split(":")
+    try:
+        given = [float(number) for number in numbers]
+    except ValueError:
+        given = [math.nan]
+    if name not in _EFFECTS or len(given) != _EFFECTS[name][0] or not all(map(math.isfinite, given)):
+        known = ", ".join(":".join([key, *["NUMBER"] * count]) for key, (count, _) in _EFFECTS.items())
+        raise ValueError(f"no effect {text!r} to plant: choose from {known}")
+    return partial(_EFFECTS[name][1], given, seed)
+
+
+def _over_layers(change: Callable[[Tensor, list[float], torch.Generator], Tensor], topic: str) -> Make:
+    """An effect on each layer alone; draws are the layer's."""
+
+    def plant(given: list[float], seed: int, layers: Sequence[Tensor], _first: int) -> list[Tensor]:
+        return [change(values, given, generator_for(seed, topic, layer)) for layer, values in enumerate(layers)]
+
+    return plant
+
+
+def _over_images(change: Callable[[Tensor, list[float], torch.Generator], Tensor], topic: str) -> Make:
+    """An effect on each image of each layer alone; draws are the image's, so that they do not depend on batches."""
+
+    def plant(given: list[float], seed: int, layers: Sequence[Tensor], first: int) -> list[Tensor]:
+        return [
+            torch.cat(
+                [
+                    change(values[place : place + 1], given, generator_for(seed, topic, layer, first + place))
+                    for place in range(len(values))
+                ]
+            )
+            for layer, values in enumerate(layers)
+        ]
+
+    return plant
+
+
+def _noise(image: Tensor, generator: torch.Generator) -> Tensor:
+    """White noise of the image's root mean square."""
+    values = as_features(image)
+    drawn = torch.randn(values.shape, generator=generator).to(values)
+    return drawn * (_rms(values) / _rms(drawn))
+
+
 def _narrowed(values: Tensor, share: float) -> Tensor:
     live = max(1, round(share * values.shape[2]))
     kept = values.clone()
@@ -243,3 +331,23 @@ def _rms(values: Tensor) -> Tensor:
 def _ratio(part: Tensor, whole: Tensor) -> Tensor:
     """Part over whole; 1 where there is nothing to divide by."""
     return torch.where(whole > 0, part / whole, 1)
+
+
+_EFFECTS: dict[str, tuple[int, Make]] = {
+    "scale_u": (1, lambda given, _seed, layers, _first: scale_u(layers, given[0])),
+    "narrow_u": (1, lambda given, _seed, layers, _first: narrow_u(layers, given[0])),
+    "rank_limited": (1, _over_layers(lambda values, given, _: rank_limited(values, int(given[0])), "")),
+    "spiked": (
+        2,
+        _over_images(
+            lambda values, given, draws: spiked(values, given[0], dims=int(given[1]), generator=draws), "spiked"
+        ),
+    ),
+    "autoregressive": (1, _over_layers(lambda values, given, _: autoregressive(values, given[0]), "")),
+    "compressed": (
+        1,
+        _over_layers(lambda values, given, draws: compressed(values, int(given[0]), generator=draws), "compressed"),
+    ),
+    "relabelled": (0, _over_layers(lambda values, _, draws: relabelled(values, generator=draws), "relabelled")),
+    "white": (0, _over_images(lambda values, _, draws: _noise(values, draws), "white")),
+}

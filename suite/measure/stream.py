@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from suite.measure.probe import Probe
 
     Arrays = dict[str, NDArray[np.generic]]
+    Results = Mapping[str, Tensor | Curve | float]
 
 FOLDER = "features"
 """Where a resumable stream keeps its temporary files."""
@@ -156,41 +157,50 @@ class LayerStream:
         Raises:
             ValueError: the stream saw no images, fewer than a probe needs, or it was closed or interrupted.
         """
-        return {name: values for arrays in self.finish_each().values() for name, values in arrays.items()}
+        merged: Arrays = {}
+        for arrays in self.finish_each().values():
+            if isinstance(arrays, ValueError):
+                raise arrays
+            merged |= arrays
+        return merged
 
-    def finish_each(self) -> dict[str, Arrays]:
+    def finish_each(self) -> dict[str, Arrays | ValueError]:
         """`finish`, the arrays of each probe on their own.
 
         Returns:
-            By the probe's name, its arrays by name; tokens, channels and images are among those of every probe.
+            By the probe's name, its arrays by name, or why it has none; tokens, channels and images are among those of
+            every probe.
 
         Raises:
-            ValueError: as `finish` does.
+            ValueError: the stream saw no images, or it was closed or interrupted.
         """
         self._require_open()
         if not self._images or self._workers is None:
             raise ValueError("the stream saw no images: call update first")
         try:
-            self._require_images()
-            found: dict[str, list[dict[str, Tensor | Curve | float]]] = {name: [] for name in self._probes}
-            for layer, probes in zip(self._layers, self._at, strict=True):
-                layer.workers = self._workers
-                for name in self._probes:
-                    found[name].append(_results(layer, probes[name]) if name in probes else {})
-                layer.forget()
             about: Arrays = {
                 "images": np.array(self._images),
                 "tokens": np.array([layer.tokens for layer in self._layers]),
                 "channels": np.array([layer.channels for layer in self._layers]),
             }
-            arrays = {
-                name: about | _assembled(self._probes[name], results, grouped=self._groups > 1)
-                for name, results in found.items()
-            }
+            found: dict[str, list[Results]] = {name: [] for name in self._probes}
+            faults: dict[str, ValueError] = {}
+            for layer, probes in zip(self._layers, self._at, strict=True):
+                layer.workers = self._workers
+                for name in self._probes:
+                    try:
+                        found[name].append(self._results(probes[name]) if name in probes else {})
+                    except ValueError as error:
+                        faults.setdefault(name, ValueError(f"layer {layer.number}: {error}"))
+                layer.forget()
             self._resumable = False
         finally:
             self.close()
-        return arrays
+        grouped = self._groups > 1
+        return {
+            name: faults.get(name) or about | _assembled(self._probes[name], results, grouped=grouped)
+            for name, results in found.items()
+        }
 
     def save(self, file: Path) -> None:
         """Write, in one step, what `restore` goes on from; call it between two updates of a resumable stream.
@@ -298,10 +308,10 @@ class LayerStream:
         if self._state != "open":
             raise ValueError(f"this stream was {self._state}: start a new one from the first image")
 
-    def _require_images(self) -> None:
-        fewest = max((probe.LEAST_IMAGES for probes in self._at for probe in probes.values()), default=1)
-        if self._images < fewest:
-            raise ValueError(f"a probe compares images: pass at least {fewest}, or deep=()")
+    def _results(self, probe: Probe) -> Results:
+        if self._images < probe.LEAST_IMAGES:
+            raise ValueError(f"{_name(type(probe))} compares images: pass at least {probe.LEAST_IMAGES}, or deep=()")
+        return probe.results()
 
     def _rows(self) -> list[Rows]:
         kept = (part for probes in self._at for probe in probes.values() for part in probe.kept.values())
@@ -423,14 +433,7 @@ def _show(layer: Layer, probes: Mapping[str, Probe], features: Tensor, ends: Ext
         done = here.stop
 
 
-def _results(layer: Layer, probe: Probe) -> dict[str, Tensor | Curve | float]:
-    try:
-        return probe.results()
-    except ValueError as error:
-        raise ValueError(f"layer {layer.number}: {error}") from None
-
-
-def _assembled(probe: type[Probe], results: Sequence[Mapping[str, Tensor | Curve | float]], *, grouped: bool) -> Arrays:
+def _assembled(probe: type[Probe], results: Sequence[Results], *, grouped: bool) -> Arrays:
     """The arrays of one probe, put together from its layers."""
     arrays: Arrays = {}
     for name, form in probe.ARRAYS.items():

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from suite.errors import SuiteError, Unavailable, one_line
-from suite.evidence.code import code_digest
 from suite.evidence.draft import RECORD
 from suite.run.plan import asked, cells_of
 from suite.studies import cells
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from suite.profile import Profile
 
 _DEVICES = ("cpu", "cuda")
-_FROZEN = "frozen"  # the study whose cells' keys nobody can tell without their images and weights
 
 
 def _seeds(store: Store) -> int:
@@ -38,15 +36,16 @@ def _seeds(store: Store) -> int:
 
 def _of_current_code(store: Store) -> set[str]:
     """Cells of images and weights that are not at hand here, as long as the code that computed them is as it was."""
-    frozen = code_digest(f"suite.studies.{_FROZEN}")
     found: set[str] = set()
     for key in store.keys():  # noqa: SIM118 - a method, not a mapping
-        with suppress(OSError, ValueError, KeyError, TypeError):  # damaged: nothing to keep
+        with suppress(OSError, ValueError, KeyError, TypeError, SuiteError):  # damaged, or of code that is gone
             record = json.loads((store.folder(key) / RECORD).read_text(encoding="utf-8"))
             study = record["study"]
-            if study in (_FROZEN, cells.TRAIN):
-                code = frozen if study == _FROZEN else cells.code_of(record["spec"])
-                found |= {key} if record["code"] == code else set()
+            spec = record["spec"]
+            if study == cells.TRAIN:
+                found |= {key} if record["code"] == cells.code_of(spec) else set()
+            elif study == cells.MEASURE and spec["data"].get("source") == cells.MEASURED:
+                found |= {key} if record["code"] == cells.measuring_code(spec) else set()
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shlex
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +15,12 @@ from suite.measure.probes import names
 from suite.sections import EMBEDDED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from suite.profile import Profile
 
-PROBES = tuple(f"suite.measure.probes.{name}" for name in names())
+MEASURE = "measure"  # the study of what probes find in a network
 TRAIN = "train"  # the study that trains, students and teachers alike
 NETWORK_KEYS = ("timm", "overrides", "pretrained", "init", "revision", "fused")
 WEIGHTS_KEYS = ("pretrained", "revision")
@@ -338,43 +339,79 @@ def _widening(architecture: str, teacher: Mapping[str, Any]) -> dict[str, Any]:
 # -------------------------------------------------------------------------------------------------- measuring
 
 
-def representation(role: str, *, trained: bool = True) -> Callable[[Profile, int], Cell]:
+def representation(
+    role: str, *, trained: bool = True, probes: str | Iterable[str] | None = None, planted: str = ""
+) -> Callable[[Profile, int], Cell]:
     """Measure every layer of the network that plays ``role``: (profile, seed) -> cell.
+
+    Each probe is a cell of its own; they are read as one result, and those of a network are computed in one pass.
 
     Args:
         role: a role of the profile (``cait``).
         trained: measure it after training, or as initialised (the control). The untrained network may have
             overrides of its own (``untrained`` in the profile), where the family's default makes it flat.
+        probes: names in ``suite.measure.probes``; all there are unless given.
+        planted: an effect that is planted in the features before they are measured, such as ``scale_u:0.15`` (a
+            positive control); see `suite.measure.planted.effect`.
     """
+    chosen = sorted(names() if probes is None else {probes} if isinstance(probes, str) else set(probes))
 
     def cell(profile: Profile, seed: int) -> Cell:
         source = profile.section("data")["source"]
-        if source == MEASURED:
-            return _frozen(profile, role, seed, trained=trained)
-        if source not in EMBEDDED:
+        if source not in (MEASURED, *EMBEDDED):
             raise Unavailable(
                 f"profile {profile.name} trains on images and measures no network as it is: ask a profile that "
                 "measures them (--profile frozen --images DIR)"
             )
-        data, _ = _training_data(profile, profile.network(role).get("image_size"))
-        spec: dict[str, Any] = {
-            "network": _network_spec(profile, role) if trained else _untrained(profile, role),
-            "data": data,
-            "measure": dict(profile.section("measure")),
-        }
-        learnt = trained and not spec["network"].get("pretrained")
-        return Cell(
-            study="representation",
-            spec=spec,
-            seed=seed,
-            needs={"network": network(profile, role, seed)} if learnt else {},
-            code=code_digest("suite.studies.representation", *PROBES),
-            device=profile.device,
-            label=f"measure {'trained' if trained else 'untrained'} {role}, seed {seed}",
-            weight=0.3,
-        )
+        whole = (_frozen if source == MEASURED else _embedded)(profile, role, seed, trained=trained)
+        first, *others = [_probing(whole, probe, planted, len(chosen)) for probe in chosen]
+        return replace(first, beside=tuple(others))
 
     return cell
+
+
+def _probing(whole: Cell, probe: str, planted: str, probes: int) -> Cell:
+    """The cell of one probe of a network."""
+    spec = {**whole.spec, "probe": probe} | ({"planted": planted} if planted else {})
+    return replace(
+        whole,
+        spec=spec,
+        code=measuring_code(spec),
+        label=f"{whole.label}: {probe}" + (f" with {planted} planted" if planted else ""),
+        weight=whole.weight / probes,
+        group=whole.label,
+    )
+
+
+def measuring_code(spec: Mapping[str, Any]) -> str:
+    """Digest of the code that computes a cell of study *measure*: no probe's is that of another."""
+    modules = [f"suite.studies.{MEASURE}", f"suite.measure.probes.{spec['probe']}"]
+    if spec["network"].get("fused"):
+        modules.append("suite.models.fused_cait")
+    if spec.get("planted"):
+        modules.append("suite.measure.planted")
+    return code_digest(*modules)
+
+
+def _embedded(profile: Profile, role: str, seed: int, *, trained: bool) -> Cell:
+    """Measure a network of the suite's own, trained by a cell or as initialised, on the embedded test images."""
+    data, _ = _training_data(profile, profile.network(role).get("image_size"))
+    spec: dict[str, Any] = {
+        "network": _network_spec(profile, role) if trained else _untrained(profile, role),
+        "data": data,
+        "measure": dict(profile.section("measure")),
+    }
+    learnt = trained and not spec["network"].get("pretrained")
+    return Cell(
+        study=MEASURE,
+        spec=spec,
+        seed=seed,
+        needs={"network": network(profile, role, seed)} if learnt else {},
+        code="",
+        device=profile.device,
+        label=f"measure {'trained' if trained else 'untrained'} {role}, seed {seed}",
+        weight=0.3,
+    )
 
 
 def _frozen(profile: Profile, role: str, seed: int, *, trained: bool) -> Cell:
@@ -402,10 +439,10 @@ def _frozen(profile: Profile, role: str, seed: int, *, trained: bool) -> Cell:
             f"profile {profile.name}: network {role!r} has no weights: say pretrained = true, or give a file"
         )
     return Cell(
-        study="frozen",
+        study=MEASURE,
         spec={"network": spec, "data": data | {"digest": digest(profile.images, data)}, "measure": measure},
         seed=seed,
-        code=code_digest("suite.studies.frozen", *PROBES),
+        code="",
         device=profile.device,
         label=f"measure {'pretrained' if trained else 'untrained'} {role}",
         weight=float(played.get("cost", 1.0)),

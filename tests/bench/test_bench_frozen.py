@@ -12,8 +12,10 @@ from photographs import class_folders
 from suite.data.choice import choose, digest
 from suite.data.loader import batches, resolve_transform
 from suite.evidence.cell import Cell
+from suite.measure.probes import names
+from suite.models.fused_cait import fuse
 from suite.models.pretrained import load_network
-from suite.studies import frozen
+from suite.studies import measure
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,14 +45,17 @@ def test_the_frozen_pass_costs_little_more_than_the_forward_pass(fused, ledger, 
     images = str(class_folders(tmp_path / "images", classes=("a", "b"), each=IMAGES // 2, side=300))
     loaded = load_network(CAIT_S24, seed=0)
     if fused:
-        frozen.fuse(loaded.model)
-    monkeypatch.setattr(frozen, "_network", lambda _: loaded)  # building it is no part of a pass
+        fuse(loaded.model)
+    monkeypatch.setattr(measure, "load_network", lambda *_, **__: loaded)  # building it is no part of a pass
     spec = {
         "network": CAIT_S24,
         "data": DATA | {"digest": digest(images, DATA)},
         "measure": {"batch": BATCH, "groups": 3},
     }
-    bench = Bench(Cell("frozen", spec, seed=0, code="bench", local={"images": images}), tmp_path)
+    local = {"images": images}
+    benches = [
+        Bench(Cell("measure", spec | {"probe": name}, seed=0, code="bench", local=local), tmp_path) for name in names()
+    ]
     config = resolve_transform("model", loaded.model.pretrained_cfg, {})
     pixels = [batch.pixels for batch in batches(choose(images, DATA), config, batch=BATCH)]
     plain = load_network(CAIT_S24, seed=0).model
@@ -61,7 +66,7 @@ def test_the_frozen_pass_costs_little_more_than_the_forward_pass(fused, ledger, 
                 plain(part)
 
     def whole():
-        return frozen.run(bench)
+        return measure.run_block(benches)
 
     times = take_turns(4, ours=always(whole), reference=always(bare))
     ledger.show(whole)

@@ -14,6 +14,7 @@ from suite import catalog, profile
 from suite.assess import Evidence, assess
 from suite.evidence.store import Store
 from suite.judge import Verdict
+from suite.measure.probes import find
 from suite.run.plan import plan
 from suite.train.recipe import Evaluate
 
@@ -32,7 +33,7 @@ LAYERS = {
 }
 
 
-def representation(cell, random):
+def measure(cell, random):
     shapes = LAYERS[cell.spec["network"]["timm"]]
     found = {name: random.random((len(shapes), IMAGES)) for name in PER_IMAGE}
     found |= {"clipped_share": np.zeros(len(shapes)), "images": np.int64(IMAGES)}
@@ -45,9 +46,10 @@ def representation(cell, random):
         found[f"{name}.{last}"] = random.integers(1, 4, (IMAGES, 4))
     for name in ("shared_spectrum", "captured", "sep_curve", "sep_sorted", "sep_curve_permuted"):
         found[f"{name}.{last}"] = np.sort(random.random(channels))
-    return found | {
-        f"{name}.{last}": random.random(IMAGES) for name in ("participation", "angles_cross", "angles_split")
-    }, []
+    angles = (f"{kind}_{halves}" for kind in ("angles", "matched", "centred") for halves in ("cross", "split"))
+    found |= {f"{name}.{last}": random.random(IMAGES) for name in ("participation", *angles)}
+    given = {*find(cell.spec["probe"]).ARRAYS, "images", "tokens", "channels"}
+    return {name: values for name, values in found.items() if name.partition(".")[0] in given}, []
 
 
 def train(cell, random):
@@ -63,7 +65,7 @@ def train(cell, random):
     return found, [{"step": int(step), "loss": 1.0, "accuracy": 50.0} for step in steps]
 
 
-MADE_UP = {"representation": representation, "train": train}
+MADE_UP = {"measure": measure, "train": train}
 
 
 def fill(store, steps):

@@ -33,7 +33,10 @@ def smallest(tmp_path, monkeypatch):
 
 
 def measured(role):
-    return criterion(role, PerSeed((representation(role),), lambda result: float(result.arrays["magnitude"].mean())))
+    return criterion(
+        role,
+        PerSeed((representation(role, probes="magnitude"),), lambda result: float(result.arrays["magnitude"].mean())),
+    )
 
 
 def test_an_unknown_timm_model_fails_its_cells_and_no_others(smallest, tmp_path, monkeypatch, capsys):
@@ -43,22 +46,22 @@ def test_an_unknown_timm_model_fails_its_cells_and_no_others(smallest, tmp_path,
     said = capsys.readouterr()
     assert status == 1
     assert "failed: train cait, seed 0 (python -m suite status tells why)" in said.err
-    assert "blocked: measure trained cait, seed 0 (it needs a cell that could not be had)" in said.err
+    assert "blocked: measure trained cait, seed 0: magnitude (it needs a cell that could not be had)" in said.err
     assert "5/5 cells, 2 failed" in said.err  # two trainings, two measurements and the control they share
     assert said.err.splitlines()[-1] == (
         "suite: some cells failed: 'python -m suite status --profile mine.toml --device cpu' tells why"
     )
     store = Store(tmp_path / "evidence")
-    cell = representation("cait")(profile, 0)
+    cell = representation("cait", probes="magnitude")(profile, 0)
     reason = store.state(cell.needs["network"].key).detail
     assert re.match(r"ValueError: timm has no model 'cait_s24_22'; near it: cait_s24_224", reason)
-    assert store.state(representation("resnet")(profile, 0).key).word == "done"
+    assert store.state(representation("resnet", probes="magnitude")(profile, 0).key).word == "done"
 
 
 def test_features_that_are_not_finite_are_a_failed_cell_never_a_number(smallest, tmp_path):
     profile = smallest((r"untrained = \{ init_values = 1.0 \}", "untrained = { init_values = 3e38 }"))
     store = Store(tmp_path / "evidence")
-    cell = representation("cait", trained=False)(profile, 0)
+    cell = representation("cait", trained=False, probes="magnitude")(profile, 0)
     assert execute(store, [cell], device="cpu", report=ignore) == {cell.key: Outcome.FAILED}
     reason = store.state(cell.key).detail
     assert "layer" in reason

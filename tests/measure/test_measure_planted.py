@@ -15,6 +15,7 @@ from suite.measure.nulls import white
 from suite.measure.planted import (
     autoregressive,
     compressed,
+    effect,
     narrow_u,
     rank_limited,
     relabelled,
@@ -176,3 +177,38 @@ def test_images_without_energy_stay_so():
 def test_senseless_requests_are_refused(call, says):
     with pytest.raises(ValueError, match=says):
         call(torch.ones(2, 4, 6))
+
+
+TEXTS = ("scale_u:0.2", "narrow_u:0.5", "rank_limited:2", "spiked:0.3:2", "autoregressive:0.5", "compressed:3", "white")
+
+
+@pytest.mark.parametrize("text", [*TEXTS, "relabelled", "autoregressive:0.5+relabelled"])
+@given(seed=seeds, cuts=st.integers(1, 5))
+def test_a_named_effect_does_not_depend_on_the_batches(text, seed, cuts):
+    layers = layers_of(seed, 5, images=6)
+    whole = effect(text, seed=3)(layers, 0)
+    parts = [effect(text, seed=3)([layer[i : i + cuts] for layer in layers], i) for i in range(0, 6, cuts)]
+    for layer, before in enumerate(layers):
+        joined = torch.cat([part[layer] for part in parts])
+        assert joined.shape == before.shape
+        assert relative_error(joined, whole[layer]) < 1e-9
+        assert relative_error(whole[layer], before) > 1e-3 or layer in (0, 4)
+
+
+def test_named_effects_are_the_functions_and_follow_one_another():
+    layers = layers_of(0, 5)
+    for one, two in zip(effect("scale_u:0.2", seed=0)(layers, 0), scale_u(layers, 0.2), strict=True):
+        assert torch.equal(one, two)
+    both = effect("rank_limited:1+autoregressive:0.5", seed=0)(layers, 0)
+    assert torch.allclose(both[2], autoregressive(rank_limited(layers[2], 1), 0.5))
+    one, two = (effect("white", seed=seed)(layers, 0)[0] for seed in (0, 1))
+    assert not torch.allclose(one, two)
+    assert rms(one) == pytest.approx(rms(layers[0]))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "luck", "scale_u", "scale_u:x", "spiked:0.5", "relabelled:1", "white+", "scale_u:inf"]
+)
+def test_unknown_effects_are_named_with_those_there_are(text):
+    with pytest.raises(ValueError, match="to plant: choose from scale_u:NUMBER, "):
+        effect(text, seed=0)

@@ -46,7 +46,7 @@ HOSTILE = '<script>alert("x")</script> & <img src=http://example.org/x>'
 def network(role: str, *, trained: bool = True):
     def cell(profile: Profile, seed: int) -> Cell:
         label = f"measure {'trained' if trained else 'untrained'} {role}, seed {seed}"
-        return Cell("representation", {"role": role, "trained": trained}, seed, code="c0de", label=label)
+        return Cell("measure", {"role": role, "trained": trained}, seed, code="c0de", label=label)
 
     return cell
 
@@ -120,7 +120,7 @@ def fill(store: Store, claim: Claim, profile: Profile = PROFILE) -> None:
     readings = [r for c in claim.criteria for r in (c.evidence, *(control.evidence for control in c.controls))]
     for cell in dict.fromkeys(cell for reading in readings for cell in reading.cells(profile)):
         if store.state(cell.key).word != "done":
-            arrays = _network_arrays(cell) if cell.study == "representation" else _student_arrays(cell)
+            arrays = _network_arrays(cell) if cell.study == "measure" else _student_arrays(cell)
             store.begin(cell).finish(arrays, [], seconds=1.5, device="cpu")
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from suite.evidence.cell import Cell
+from suite.evidence.cell import Cell, Result
+from suite.measure.probes import names
 from suite.run.execute import execute
 
 if TYPE_CHECKING:
@@ -44,14 +46,19 @@ def network(seed: int = 0, **changes) -> Cell:
     return Cell(study="train", spec=spec, seed=seed, code="as it is")
 
 
-def representation(*, trained: bool, seed: int = 0, images: int = 20, batch: int = 8) -> Cell:
-    return Cell(
-        study="representation",
-        spec={"network": CAIT, "data": DATA, "measure": {"images": images, "batch": batch}},
-        seed=seed,
-        code="as it is",
-        needs={"network": network(seed)} if trained else {},
-    )
+def representation(*, trained: bool, seed: int = 0, images: int = 20, batch: int = 8, probes=None, planted="") -> Cell:
+    spec = {"network": CAIT, "data": DATA, "measure": {"images": images, "batch": batch}}
+    spec |= {"planted": planted} if planted else {}
+    needs = {"network": network(seed)} if trained else {}
+    return probing(spec, probes, seed=seed, needs=needs, group=f"{trained} {seed}")
+
+
+def probing(spec, probes=None, **named) -> Cell:
+    """The cells of all probes, or some, of one network, to be read as one."""
+    first, *others = [
+        Cell(study="measure", spec=spec | {"probe": name}, code="as it is", **named) for name in probes or names()
+    ]
+    return replace(first, beside=tuple(others))
 
 
 def student(
@@ -96,11 +103,12 @@ def quiet(_key: str, _fraction: float, _text: str) -> None:
 
 def compute(store: Store, *cells: Cell, report=quiet):
     """Outcome by key of cells of one study."""
-    return execute(store, cells, device="cpu", report=report)
+    return execute(store, [part for cell in cells for part in cell.parts], device="cpu", report=report)
 
 
 def arrays(store: Store, cell: Cell) -> dict[str, np.ndarray]:
-    return dict(store.read(cell).arrays)
+    """The arrays of a cell and of those beside it."""
+    return dict(Result.together([store.read(part) for part in cell.parts]).arrays)
 
 
 def _content(values: np.ndarray) -> tuple[np.dtype, bytes]:

@@ -1,4 +1,4 @@
-"""Study *representation*, run as the program runs it."""
+"""Study *measure* on embedded images, run as the program runs it."""
 
 import numpy as np
 import pytest
@@ -7,9 +7,10 @@ from study_cells import CAIT, DATA, arrays, assert_equal, compute, network, repr
 
 from suite.data import load, normalise
 from suite.measure import rank
+from suite.measure.probes.ranks import Ranks
 from suite.models import build, layer_tokens
 from suite.run.execute import Outcome
-from suite.studies import representation as measuring
+from suite.studies import measure as measuring
 from suite.studies.networks import restore
 
 PER_IMAGE = (
@@ -23,7 +24,7 @@ PER_IMAGE = (
 def measured(new_store):
     store = new_store()
     for trained in (True, False):
-        assert compute(store, cell := representation(trained=trained)) == {cell.key: Outcome.DONE}
+        assert set(compute(store, representation(trained=trained)).values()) == {Outcome.DONE}
     return store
 
 
@@ -72,13 +73,13 @@ def test_training_shows_in_the_representation(measured):
 def test_permutations_and_nulls_are_drawn_by_the_seed(store, monkeypatch):
     seeds, stream = [], measuring.LayerStream
 
-    def kept(*, seed, **named):
+    def kept(probes, *, seed, **named):
         seeds.append(seed)
-        return stream(seed=seed, **named)
+        return stream(probes, seed=seed, **named)
 
     monkeypatch.setattr(measuring, "LayerStream", kept)
     for seed in (0, 1):
-        compute(store, representation(trained=True, seed=seed))
+        compute(store, representation(trained=True, seed=seed, probes=["magnitude"]))
     assert seeds[0] != seeds[1]
 
 
@@ -99,3 +100,59 @@ def test_nothing_that_was_only_needed_on_the_way_is_left(measured):
     folder = measured.read(representation(trained=True)).folder
     assert all(path.is_file() for path in folder.iterdir())
     assert sum(path.stat().st_size for path in folder.iterdir()) < 100_000
+
+
+@pytest.mark.parametrize("probes", [["magnitude"], ["angles", "pooled"], ["entropy"]])
+def test_a_probe_holds_the_same_whatever_is_measured_beside_it(measured, store, probes):
+    """Bit for bit: so a cell of a new probe leaves all others what they are."""
+    compute(store, cell := representation(trained=True, probes=probes))
+    alone, together = arrays(store, cell), arrays(measured, representation(trained=True))
+    assert_equal(alone, {name: together[name] for name in alone})
+
+
+def test_cells_of_one_network_share_one_pass(store, monkeypatch):
+    passes = []
+    open_once = measuring._open
+    monkeypatch.setattr(measuring, "_open", lambda bench: passes.append(bench.cell.key) or open_once(bench))
+    cell = representation(trained=True, probes=["magnitude", "pooled", "ranks"])
+    assert set(compute(store, cell).values()) == {Outcome.DONE}
+    assert len(passes) == 1
+
+
+def test_a_probe_that_fails_leaves_the_others(store, monkeypatch):
+    def fail(_probe):
+        raise ValueError("no such thing here")
+
+    monkeypatch.setattr(Ranks, "finish", fail)
+    cell = representation(trained=True, probes=["ranks", "magnitude"])
+    outcomes = compute(store, cell)
+    assert [outcomes[part.key] for part in cell.parts] == [Outcome.FAILED, Outcome.DONE]
+    assert "layer 1: no such thing here" in store.state(cell.key).detail
+
+
+def test_an_effect_is_planted_in_the_features_beside_the_network_as_it_is(measured, store):
+    """The planted U shows in the planted cells, and nothing else changes."""
+    plain = representation(trained=True, probes=["magnitude"])
+    planted = representation(trained=True, probes=["magnitude"], planted="relabelled+compressed:1")
+    outcomes = compute(store, plain, planted)
+    assert set(outcomes.values()) == {Outcome.DONE}
+    assert plain.key != planted.key
+    assert_equal(
+        arrays(store, plain), {n: arrays(measured, representation(trained=True))[n] for n in arrays(store, plain)}
+    )
+    ratio = arrays(store, planted)["magnitude"] / arrays(store, plain)["magnitude"]
+    assert np.abs(np.log2(ratio)).max() > 0.01
+    alone = representation(trained=True, probes=["pooled"], planted="spiked:0.5:2")
+    compute(store, alone)
+    again = representation(trained=True, probes=["pooled"], planted="spiked:0.5:2", batch=5)
+    compute(store, again)
+    for layer in ("00", "01"):
+        np.testing.assert_allclose(
+            arrays(store, alone)[f"pooled.{layer}"], arrays(store, again)[f"pooled.{layer}"], rtol=1e-4, atol=1e-5
+        )
+
+
+def test_an_unknown_effect_is_a_failed_cell(store):
+    cell = representation(trained=True, probes=["magnitude"], planted="luck")
+    assert compute(store, cell) == {cell.key: Outcome.FAILED}
+    assert "no effect 'luck' to plant: choose from scale_u:NUMBER" in store.state(cell.key).detail

@@ -61,7 +61,7 @@ def student_depth(assessment: Assessment, evidence: Evidence, name: str = "") ->
     found = gather.arms(reading, evidence)
     read = gather.arrays_read(reading, [one.results[0] for one in found])
     name = name or next(array.removeprefix("profile.") for array in read if array.startswith("profile."))
-    mirrored = any(one.cell.study == "representation" for one in found)
+    mirrored = any(one.cell.study == "measure" for one in found)
     drawn: dict[str, Series] = {}
     for one in found:
         drawn.setdefault(one.cell.key, _arm_profile(one, name, mirrored=mirrored))

@@ -1,4 +1,4 @@
-"""Study *frozen*: every image once, those that cannot be read by name, and a kill that changes nothing."""
+"""Study *measure* on a folder: every image once, those that cannot be read by name, and a kill that changes nothing."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ import numpy as np
 import pytest
 import torch
 from photographs import class_folders, truncate
-from study_cells import Killed, arrays, assert_equal, compute
+from study_cells import Killed, arrays, assert_equal, compute, probing
 
 from suite.data.choice import _choose, _digest, choose, digest
 from suite.data.loader import batches, resolve_transform
-from suite.evidence.cell import Cell
 from suite.evidence.store import Store
 from suite.measure.stream import LayerStream
 from suite.models import layer_tokens
 from suite.models.pretrained import load_network
 from suite.run.execute import Outcome, execute
-from suite.studies import frozen
+from suite.studies import measure
 
 NETWORK = {
     "timm": "cait_s24_224",
@@ -54,7 +53,8 @@ def cell(folder, **changes):
         "data": DATA | {"digest": digest(str(folder), DATA)},
         "measure": {"batch": BATCH, "groups": 3},
     }
-    return Cell("frozen", spec | changes, seed=0, code="as it is", local={"images": str(folder), "role": "cait"})
+    local = {"images": str(folder), "role": "cait"}
+    return probing(spec | changes, seed=0, local=local, group="the folder")
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def measured(folder, tmp_path_factory):
 def test_the_arrays_are_those_of_the_images_that_could_be_read(measured, folder, tmp_path):
     """Computed again by the parts themselves, all readable images in one list."""
     result = measured.read(cell(folder))
-    found = dict(result.arrays)
+    found = arrays(measured, cell(folder))
     assert int(found["images_read"]) == len(found["image_names"]) == found["magnitude"].shape[1] == 11
     assert int(found["images_skipped"]) == 2
     assert tuple(found["skipped_names"]) == SKIPPED
@@ -97,8 +97,8 @@ def test_the_transform_and_the_choice_matter(measured, folder):
 
 @pytest.mark.parametrize("after", [1, 2, 3])
 def test_a_pass_that_is_stopped_goes_on_where_it_stopped(measured, folder, tmp_path, monkeypatch, after):
-    monkeypatch.setattr(frozen, "CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr(frozen, "CHECKPOINT_SHARE", 1e9)
+    monkeypatch.setattr(measure, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(measure, "CHECKPOINT_SHARE", 1e9)
     store, said = Store(tmp_path / "evidence"), []
 
     def stop(_key, _fraction, text):
@@ -113,18 +113,18 @@ def test_a_pass_that_is_stopped_goes_on_where_it_stopped(measured, folder, tmp_p
     assert f"goes on after {BATCH * after} of 13 images" in said
     assert f"{BATCH} of 13 images" not in said
     assert_equal(arrays(store, cell(folder)), arrays(measured, cell(folder)))
-    assert not (store.folder(cell(folder).key) / "checkpoints").exists()
+    assert not list((tmp_path / "evidence").rglob("checkpoints"))
 
 
 def killed_by_signal(root, asked, after):
     """Compute the cell with a checkpoint after every batch, and die of SIGKILL at the n-th."""
-    frozen.CHECKPOINT_SECONDS, frozen.CHECKPOINT_SHARE = 0.0, 1e9
+    measure.CHECKPOINT_SECONDS, measure.CHECKPOINT_SHARE = 0.0, 1e9
 
     def report(_key, _fraction, text):
         if text.startswith(f"{BATCH * after} of "):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    execute(Store(root), [asked], device="cpu", report=report)
+    execute(Store(root), asked.parts, device="cpu", report=report)
 
 
 def test_a_killed_process_loses_at_most_what_it_did_since_its_last_checkpoint(measured, folder, tmp_path):
@@ -145,8 +145,8 @@ def test_a_killed_process_loses_at_most_what_it_did_since_its_last_checkpoint(me
 
 @pytest.mark.parametrize("harm", ["features", "stream", "progress", "weights"])
 def test_a_checkpoint_that_is_of_no_use_only_costs_the_time(measured, folder, tmp_path, monkeypatch, harm):
-    monkeypatch.setattr(frozen, "CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr(frozen, "CHECKPOINT_SHARE", 1e9)
+    monkeypatch.setattr(measure, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(measure, "CHECKPOINT_SHARE", 1e9)
     store = Store(tmp_path / "evidence")
 
     def stop(_key, _fraction, text):
@@ -155,7 +155,8 @@ def test_a_checkpoint_that_is_of_no_use_only_costs_the_time(measured, folder, tm
 
     with pytest.raises(Killed):
         compute(store, cell(folder), report=stop)
-    checkpoints = store.root / "partial" / cell(folder).key / "checkpoints"
+    first = min(part.key for part in cell(folder).parts)
+    checkpoints = store.root / "partial" / first / "checkpoints"
     (stream,) = checkpoints.glob("stream-*.pt")
     if harm == "features":
         os.truncate(next(checkpoints.rglob("layer-*")), 10)
@@ -177,7 +178,7 @@ def test_images_of_which_none_can_be_read_are_a_failed_cell(tmp_path):
     for path in root.rglob("*.JPEG"):
         truncate(path)
     store, asked = Store(tmp_path / "evidence"), cell(root)
-    assert compute(store, asked) == {asked.key: Outcome.FAILED}
+    assert set(compute(store, asked).values()) == {Outcome.FAILED}
     detail = store.state(asked.key).detail
     assert detail.startswith("none of the 2 images can be read; ant/000.JPEG: ")
 
@@ -188,22 +189,22 @@ def test_images_that_change_between_plan_and_pass_are_not_measured(tmp_path):
     truncate(root / "ant" / "001.JPEG")
     _digest.cache_clear()
     store = Store(tmp_path / "evidence")
-    assert compute(store, asked) == {asked.key: Outcome.FAILED}
+    assert set(compute(store, asked).values()) == {Outcome.FAILED}
     assert "changed since the run began: start it again" in store.state(asked.key).detail
 
 
 def test_memory_does_not_hold_the_features(folder, tmp_path, monkeypatch):
     """What is kept of an image is smaller than one of its layers."""
     sizes = []
-    save = frozen.Pass._save
+    save = measure.Pass._save
 
     def weigh(progress):
         save(progress)
         sizes.append(next(progress._folder.glob("stream-*.pt")).stat().st_size)
 
-    monkeypatch.setattr(frozen, "CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr(frozen, "CHECKPOINT_SHARE", 1e9)
-    monkeypatch.setattr(frozen.Pass, "_save", weigh)
+    monkeypatch.setattr(measure, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(measure, "CHECKPOINT_SHARE", 1e9)
+    monkeypatch.setattr(measure.Pass, "_save", weigh)
     compute(Store(tmp_path), cell(folder, network=NETWORK | {"overrides": NETWORK["overrides"] | {"patch_size": 2}}))
     per_image = np.diff(sizes).max() / BATCH
     assert 0 < per_image < 16 * 16 * 16 * 4
