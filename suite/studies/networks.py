@@ -124,7 +124,7 @@ def _fused(model: nn.Module, spec: Mapping[str, Any]) -> nn.Module:
 def set_drop_path(network: nn.Module, rate: float) -> None:
     """Stochastic depth as timm sets it in Vision Transformers: from 0 at the first block to ``rate`` at the last."""
     blocks = [module for module in network.modules() if hasattr(module, "drop_path1")]
-    for block, own in zip(blocks, torch.linspace(0, rate, len(blocks)).tolist(), strict=True):
+    for block, own in zip(blocks, torch.linspace(0, rate, len(blocks), device="cpu").tolist(), strict=True):
         for name in ("drop_path1", "drop_path2"):
             if hasattr(block, name):
                 setattr(block, name, DropPath(own) if own > 0 else nn.Identity())
