@@ -102,6 +102,18 @@ def slurm(session: nox.Session) -> None:
 
 
 @nox.session
+def gpu(session: nox.Session) -> None:
+    """Hold a GPU to the CPU and measure its speed; a dated file of it goes to --gpu-evidence DIR."""
+    install(session, *TESTS)
+    seen = session.run("python", "-c", "import torch; print(torch.cuda.is_available())", silent=True)
+    if str(seen).strip() != "True":
+        session.skip("torch sees no CUDA device here: python -m suite claims --device cuda says why")
+    given = any(word.startswith("--gpu-evidence") for word in session.posargs)
+    asked = () if given else ("--gpu-evidence", "evidence/gpu")
+    session.run("python", "-m", "pytest", "tests/gpu", "-p", "no:benchmark", *asked, *session.posargs, env=QUIET)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure speed, as ratios within one run."""
     install(session, *TESTS)

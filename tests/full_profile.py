@@ -118,6 +118,12 @@ def load_profile(folder: Path, images: Path, **changes):
 LAST = {"student_layers": (-1,), "teacher_layers": (-1,)}
 
 
+def asked(profile, seed=0):
+    """Two students that claims ask for and whose teacher needs no training."""
+    random = student("feature_mse", {**LAST, "weight": 0.2, "logits": False}, weights="random")
+    return [subject(profile, seed) for subject in (student("none", architecture="lift"), random)]
+
+
 def block(profile, seed=0):
     """Four students that differ in what they draw, train and tap; their teacher needs no training."""
     subjects = (

@@ -14,11 +14,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from full_profile import LAST, block, load_profile, write_images
+from full_profile import asked, block, load_profile, write_images
 
 from suite.evidence.store import Store
 from suite.run.execute import Outcome, execute
-from suite.studies.cells import student
 
 HERE = Path(__file__).parent
 STEPS_PER_EPOCH = 3
@@ -70,12 +69,9 @@ def setting(tmp_path_factory):
     changes = {"distill": {"recipe": {"precision": "float64"}}}
     profile = load_profile(folder, images, **changes)
     alone = Store(folder / "alone")
-    # Some that claims ask for and that need no trained teacher.
-    random = student("feature_mse", {**LAST, "weight": 0.2, "logits": False}, weights="random")
-    asked = [subject(profile, 0) for subject in (student("none", architecture="lift"), random)]
-    assert compute(alone, *block(profile), *asked) == {Outcome.DONE}
+    assert compute(alone, *block(profile), *asked(profile)) == {Outcome.DONE}
     return SimpleNamespace(
-        images=images, profile=folder / "tiny-full.toml", students=block(profile), asked=asked, alone=alone
+        images=images, profile=folder / "tiny-full.toml", students=block(profile), asked=asked(profile), alone=alone
     )
 
 

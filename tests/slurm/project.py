@@ -15,7 +15,7 @@ from pathlib import Path
 
 from toy import Toy, text_of
 
-LONG = 240.0  # seconds; nobody waits for it but on a machine that is busy with something else
+LONG = 900.0  # seconds; nobody waits for it but on a machine that is busy with something else
 
 
 def wait_for(happened, what, within=LONG):
