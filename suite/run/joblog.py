@@ -11,7 +11,11 @@ if TYPE_CHECKING:
 _TAIL = 16_384  # bytes that are looked at
 _LONGEST = 200  # characters of a line that are shown
 _PREFIX = re.compile(r"^(submitit \w+ \([^)]*\) - |slurmstepd: |srun: |error: |fatal: )+")
-_END = re.compile(r"\*\*\* (JOB|STEP) .* CANCELLED AT .*\*\*\*")
+_END = re.compile(
+    r"\*\*\* (JOB|STEP) .* CANCELLED AT |Exceeded job memory limit|oom.kill event|"
+    r"^srun: error: .*task .*: (Killed|Terminated|Exited|Out Of Memory|Aborted|Segmentation)"
+)
+_LAST = 8  # lines: SLURM's, srun's and submitit's words on one end
 _COMES_BACK = re.compile(r"DUE TO (PREEMPTION|JOB REQUEUE|NODE FAILURE)")
 _REASONS = (  # the first that fits any line tells most
     re.compile(r"Exceeded job memory limit|oom.kill event|[Oo]ut of memory|OutOfMemoryError"),
@@ -38,7 +42,11 @@ def last_words(log: Path) -> str:
 
 def says_the_end(log: Path) -> bool:
     """Whether a log's last lines say that the job was ended for good, and not to come back."""
-    return any(_END.search(line) and not _COMES_BACK.search(line) for line in _tail(log)[-3:])
+    lines = _tail(log)[-_LAST:]
+    cancelled = [line for line in lines if "CANCELLED AT" in line]
+    if cancelled:  # whatever else is said there follows from it
+        return not _COMES_BACK.search(cancelled[-1])
+    return any(map(_END.search, lines))
 
 
 def _tail(log: Path) -> list[str]:

@@ -158,6 +158,13 @@ def test_absence_is_an_end_where_the_disk_says_so(unlisted):
     look = ledger.looks(["cell-1"])["cell-1"]
     assert look.word == "lost"
     assert look.detail == "SLURM does not list it: STEP 1.0 ON n CANCELLED AT 2026-01-01T00:00:00"
+    log.write_text(
+        f"{CANCELLED}\nsrun: Job step aborted: Waiting up to 7 seconds for job step to finish.\n"
+        "srun: error: n: task 0: Killed\nsrun: launch/slurm: _step_signal: Terminating StepId=1.0\n"
+    )
+    assert not ledger.looks(["cell-1"])["cell-1"].active
+    log.write_text(f"{CANCELLED}\n" + "computing\n" * 9)
+    assert ledger.looks(["cell-1"])["cell-1"].active, "it was requeued"
     log.unlink()
     assert ledger.looks(["cell-1"])["cell-1"].active
     (ledger.logs / "1_0_result.pkl").write_bytes(b"")

@@ -450,7 +450,8 @@ def _how(look: Look | None) -> str:
 def _sweep(logs: Path) -> None:
     """Delete what a refused submission left: a script, and what the job was to run. Nobody else submits meanwhile."""
     for path in (*logs.glob("submission_file_*.sh"), *logs.glob(".submission_file_*.sh"), *logs.glob("*.pkl")):
-        if not path.name.endswith(("_submitted.pkl", "_result.pkl")):
+        kept = path.name.endswith(("_submitted.pkl", "_result.pkl")) or path.is_symlink()  # of jobs that were taken
+        if not kept:
             path.unlink(missing_ok=True)
 
 
