@@ -147,7 +147,7 @@ def test_claims_are_listed_from_the_cheapest_to_those_of_unknown_cost(plan):
     a.feeds, b.feeds, seen.feeds = {"long.x", "long.y", "short.x"}, {"long.x", "long.y"}, {"done.x"}
     more = Step(make("c", weight=1.0), State("missing"), feeds={"cheap.x"}, run=True)
     plan = replace(plan, steps=(*plan.steps, more))
-    found = estimate(plan, replace(profile(hours=0.5, student={"processes": 4}), device="cuda"), workers=None).claims
+    found = estimate(plan, replace(profile(hours=0.5, train={"processes": 4}), device="cuda"), workers=None).claims
     assert [(one.claim, one.cells, one.seconds, one.gpu_hours) for one in found] == [
         ("cheap", 1, 1800.0, 0.5),
         ("short", 1, 5400.0, 1.5),
