@@ -132,6 +132,19 @@ class Network(Record, frozen=True, kw_only=True):
     width: Positive | None = None
 
 
+class SuperResolution(Record, frozen=True, kw_only=True):
+    """``[super_resolution]``: a network that enlarges photographs, and how it is trained."""
+
+    scale: Annotated[int, Meta(ge=2, le=4)]
+    features: Annotated[int, Meta(ge=4, multiple_of=4)]
+    blocks: Positive
+    steps: Positive
+    batch: Positive
+    patch: Positive
+    lr: AboveZero
+    warmup: Positive
+
+
 class Student(Record, frozen=True, kw_only=True):
     """``[distill.student]``: a plain Vision Transformer by its sizes, or a network of timm."""
 
@@ -186,6 +199,7 @@ class Sections(Record, frozen=True, kw_only=True):
     data: Data | None = None
     measure: Measure | None = None
     distill: Distill | None = None
+    super_resolution: SuperResolution | None = None
     compute: Compute | None = None
     machine: Machine | None = None
     unavailable: Unavailable | None = None

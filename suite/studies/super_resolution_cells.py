@@ -1,0 +1,50 @@
+"""The cells of study *super_resolution*, made from a profile's section of that name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from suite.evidence.cell import Cell
+from suite.evidence.code import code_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from suite.profile import Profile
+
+SECTION = "super_resolution"
+
+
+def enlarger(module: str = "multi_depth", *, trained: bool = True, ahead: int = 0) -> Callable[[Profile, int], Cell]:
+    """Train and measure a network that enlarges photographs: (profile, seed) -> cell.
+
+    Args:
+        module: what it is made of: ``multi_depth``, ``equal_depth`` or ``branch_free``.
+        trained: whether to train it, or to measure it as initialised (a control).
+        ahead: so many seeds on in the profile's, around its end: another network of the same make.
+    """
+
+    def cell(profile: Profile, seed: int) -> Cell:
+        from suite.data.photographs import digest  # noqa: PLC0415 - torch, not needed to list claims
+
+        asked = dict(profile.section(SECTION))
+        seeds = profile.seeds
+        own = seeds[(seeds.index(seed) + ahead) % len(seeds)]
+        network = {"features": asked.pop("features"), "blocks": asked.pop("blocks"), "module": module}
+        scale = asked.pop("scale")
+        return Cell(
+            study=SECTION,
+            spec={
+                "network": network,
+                "scale": scale,
+                "recipe": asked if trained else None,
+                "photographs": digest(),
+            },
+            seed=own,
+            code=code_digest("suite.studies.super_resolution"),
+            device="cpu",
+            label=f"{'train' if trained else 'measure untrained'} {module} for super-resolution, seed {own}",
+            weight=0.4 if trained else 0.05,
+        )
+
+    return cell
