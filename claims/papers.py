@@ -25,3 +25,11 @@ ENCODING_MISMATCH = Paper(
     version="v3",
     repository="https://github.com/thy960112/From-Per-Image-Low-Rank-to-Encoding-Mismatch",
 )
+
+MULTI_DEPTH = Paper(
+    key="mdbn",
+    title="Multi-Depth Branch Network for Efficient Image Super-Resolution",
+    arxiv="2309.17334",
+    version="v2",
+    repository="https://github.com/thy960112/MDBN",
+)

@@ -88,7 +88,8 @@ def radial_centroid(features: torch.Tensor) -> torch.Tensor:
     power = torch.fft.fft2(maps - maps.mean(dim=(2, 3), keepdim=True)).abs().square().sum(dim=1)
     rows, columns = (torch.fft.fftfreq(length, dtype=torch.float64, device=maps.device) for length in maps.shape[2:])
     radius = torch.hypot(rows[:, None], columns[None, :])
-    return (power * radius).sum(dim=(1, 2)) / power.sum(dim=(1, 2))
+    centroid: torch.Tensor = (power * radius).sum(dim=(1, 2)) / power.sum(dim=(1, 2))
+    return centroid
 
 
 def _inner(image: Image, border: int) -> Image:

@@ -37,8 +37,8 @@ def check(arrays: Mapping[str, NDArray[np.generic]]) -> list[Check]:
     Raises:
         KeyError: an array is missing.
     """
-    scale = int(arrays["upscale"])  # type: ignore[call-overload]
-    model = MDBN(scale, features=int(arrays["features"]), blocks=int(arrays["blocks"])).double()  # type: ignore[call-overload]
+    scale = int(arrays["upscale"])
+    model = MDBN(scale, features=int(arrays["features"]), blocks=int(arrays["blocks"])).double()
     model.load_state_dict({name: torch.as_tensor(arrays[f"p_{name.replace('.', '_')}"]) for name in model.state_dict()})
     x = torch.as_tensor(arrays["input"])
     with torch.no_grad():
@@ -47,7 +47,7 @@ def check(arrays: Mapping[str, NDArray[np.generic]]) -> list[Check]:
     counts = {"parameters": parameters(model), "parameters_published_size": parameters(MDBN(scale))}
     return [
         *((name, _relative(value.numpy(), arrays[name]), DOUBLE) for name, value in ours.items()),
-        *((name, abs(count - float(arrays[name])), EXACT) for name, count in counts.items()),  # type: ignore[arg-type]
+        *((name, abs(count - float(arrays[name])), EXACT) for name, count in counts.items()),
     ]
 
 

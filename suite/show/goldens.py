@@ -52,11 +52,14 @@ def checkers() -> dict[str, Checker]:
     """How a file is checked, by how its name begins; of several beginnings the longest counts."""
     from baselines import goldens as losses  # noqa: PLC0415 - torch, which only this command needs
     from suite.measure import goldens as measures  # noqa: PLC0415
+    from suite.models import goldens as networks  # noqa: PLC0415
 
     def loss(stem: str, arrays: Arrays) -> list[Row]:
         return [(found.quantity, found.error, found.tolerance) for found in losses.check(stem, arrays)]
 
     known: dict[str, Checker] = dict.fromkeys(losses.CHECKS, loss)
+    known["mdbn_"] = lambda _stem, arrays: networks.check(arrays)
+    known["sr_metrics"] = lambda _stem, arrays: networks.check_metrics(arrays)
     known["dynamics_measures"] = lambda _stem, arrays: measures.check_dynamics(arrays)
     known["encoding_measures"] = lambda _stem, arrays: measures.check_encoding(arrays)
     return known

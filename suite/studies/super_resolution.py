@@ -84,8 +84,8 @@ def _train(model: MDBN, pictures: Tensor, recipe: Mapping[str, Any], seed: int, 
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         if (step + 1) % max(1, steps // REPORTS) == 0:
-            history.append({"step": step + 1, "loss": float(loss), "lr": lr})
-            bench.report((step + 1) / steps, f"step {step + 1}, loss {float(loss):.4f}")
+            history.append({"step": step + 1, "loss": float(loss.detach()), "lr": lr})
+            bench.report((step + 1) / steps, f"step {step + 1}, loss {float(loss.detach()):.4f}")
     return history
 
 
