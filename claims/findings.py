@@ -126,6 +126,22 @@ FINDINGS = (
         ),
     ),
     Finding(
+        "multi_depth",
+        "Branches of different depth",
+        "Branches of different depth encode different frequencies and make super-resolution better.",
+        (
+            _released(
+                "multi_depth",
+                "The network is as large and as dear as its code says ({parameters_x2:,.0f} parameters and "
+                "{multiply_adds_x2:.0f} billion multiply-adds at scale 2); its tables, its comparison and its "
+                "spectra could not be read, and no log was at hand.",
+                parameters_x2=Verdict.REPRODUCED,
+                multiply_adds_x2=Verdict.REPRODUCED,
+                printed_psnr=Verdict.UNVERIFIABLE,
+            ),
+        ),
+    ),
+    Finding(
         "books",
         "The papers' own books",
         "What the papers print agrees with the logs and tables that they released.",

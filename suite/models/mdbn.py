@@ -172,15 +172,15 @@ def parameters(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def multiply_adds(model: MDBN, height: int, width: int) -> int:
+def multiply_adds(model: MDBN, height: int, width: int) -> float:
     """Multiply-adds of all convolutions for an output of a height and width, bias not counted.
 
     Args:
         model: the network.
-        height: rows of the output, a multiple of the scale.
-        width: its columns, likewise.
+        height: rows of the output.
+        width: its columns; where the scale does not divide them, the input has a fraction of a pixel.
     """
-    pixels, total = (height // model.scale) * (width // model.scale), 0
+    pixels, total = height * width / model.scale**2, 0.0
     upsampling = {id(layer) for layer in model.upsample}
     for layer in model.modules():
         if isinstance(layer, nn.Conv2d) and id(layer) not in upsampling and layer is not model.conv_last:

@@ -61,7 +61,7 @@ def run(bench: Bench) -> tuple[Arrays, Metrics]:
         "bicubic_error": _errors(bicubic, photographs.test),
         "bicubic_error_moved": _errors(_moved(bicubic, photographs.test), photographs.test),
         "parameters": np.int64(parameters(model)),
-        "multiply_adds": np.int64(multiply_adds(model, size, size)),
+        "multiply_adds": np.float64(multiply_adds(model, size, size)),
         **looked,
     }, history
 

@@ -6,7 +6,7 @@ import pytest
 
 from suite import catalog
 
-CLAIMS = [claim for claim in catalog.discover() if claim.key.startswith(("released_", "published_"))]
+CLAIMS = [one for one in catalog.discover() if one.key.startswith(("released_", "published_", "multi_"))]
 PRINTED = [
     pytest.param(published, id=f"{claim.key}.{criterion.key}.{place}")
     for claim in CLAIMS

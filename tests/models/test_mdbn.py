@@ -27,8 +27,7 @@ def test_outputs_of_the_released_network_are_ours(scale):
 def test_size_and_cost_as_published(scale):
     model = MDBN(scale)
     assert parameters(model) == COUNTS[scale]
-    height = 720 // scale * scale
-    assert multiply_adds(model, height, 1280) / 1e9 == pytest.approx(MULTIPLY_ADDS[scale], rel=2e-3)
+    assert multiply_adds(model, 720, 1280) / 1e9 == pytest.approx(MULTIPLY_ADDS[scale], abs=0.05)
 
 
 def test_a_module_has_two_thirds_of_its_weights_in_the_deep_branch():
