@@ -106,7 +106,7 @@ def _facts(assessment: Assessment, known: Mapping[str, Run]) -> Iterable[tuple[s
     unit = criterion.quantity.unit
     yield "why", judgement.reason
     for entry in criterion.published:
-        yield "published", f"{describe.published_text(entry, unit)} ({entry.paper.title}, {entry.where})"
+        yield "published", f"{describe.published_text(entry, unit)} ({entry.paper.title}, {entry.place})"
     yield (
         "quantity",
         f"{with_unit(criterion.quantity.name, f'[{unit}]' if unit else '')}; larger is {_larger(assessment)}",
