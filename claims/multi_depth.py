@@ -7,7 +7,8 @@ Here: the network's size and cost, exactly; at desk scale a small MDBN, its twin
 twin without branches, of equal size and cost, trained to double two photographs that were halved.
 
 Cost: three trainings a seed of some seconds each.
-Expect: registered before the first run that judges them; see ``expected``.
+Expect: at the desk the network passes bicubic interpolation by 0.4 dB, and the border hardly matters; that the deep
+branch is higher, that branches differ and that depth helps are all left open by six seeds.
 Command: ``nox -s claims -- -k multi_depth``.
 """
 
@@ -78,6 +79,12 @@ def _moved(result: Result) -> float:
 
 def _above_bicubic(array: str = "error") -> Callable[[Result], float]:
     return lambda result: _psnr(result, array) - _psnr(result, "bicubic_error")
+
+
+def _eight_bits(result: Result) -> float:
+    """Images are rounded to eight bits, which moves a PSNR in the second decimal."""
+    del result
+    return 0.01
 
 
 def _border(array: str = "error") -> Callable[[Result], float]:
@@ -287,7 +294,7 @@ CLAIM = Claim(
                 Control(
                     "moved",
                     "the bicubic image moved a tenth of the way to the truth",
-                    PerSeed((OWN,), _above_bicubic("bicubic_error_moved")),
+                    PerSeed((OWN,), _above_bicubic("bicubic_error_moved"), resolution=_eight_bits),
                 ),
             ),
             negative_controls=(
