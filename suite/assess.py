@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from msgspec.structs import replace as replaced
+
+from suite.claim import Constant
 from suite.claim.expected import rule_digest
-from suite.claim.schema import bearing
-from suite.errors import Unavailable, Unobtainable, Unverifiable, one_line
+from suite.claim.schema import RELEASED, bearing
+from suite.errors import SuiteError, Unavailable, Ungiven, Unobtainable, Unverifiable, one_line
+from suite.evidence.bundles.bundle import open_bundle
+from suite.evidence.bundles.lent import Overlay
 from suite.evidence.cell import Result
 from suite.evidence.store import Missing, Store
 from suite.judge import (
@@ -23,6 +29,7 @@ from suite.judge import (
     overall,
     relabel_smoke,
 )
+from suite.session import Session, kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,9 +37,12 @@ if TYPE_CHECKING:
     from suite.claim import Claim, Criterion, Deviation, Expected, Reading
     from suite.evidence.cell import Cell
     from suite.evidence.released.original import Original, Table
+    from suite.evidence.store import Cells
     from suite.profile import Profile
 
 T = TypeVar("T", bound="Table")
+
+SMOKE = "smoke"
 
 
 class NotComputed(Unavailable):
@@ -40,13 +50,35 @@ class NotComputed(Unavailable):
 
 
 class Evidence:
-    """The :class:`suite.claim.Access` of one profile over one store; remembers what was read."""
+    """The :class:`suite.claim.Access` of one profile over its evidence; remembers what was read.
 
-    def __init__(self, profile: Profile, store: Store) -> None:
+    Attributes:
+        profile: the scale.
+        session: how it was asked for.
+        own: this machine's cells, the only ones that are ever written.
+        store: what is read: our own cells, and those of bundles where a session has some.
+        read: results by key.
+    """
+
+    def __init__(
+        self, profile: Profile, own: Store, *, session: Session | None = None, bundles: Overlay | None = None
+    ) -> None:
         """Nothing is read before it is asked for."""
         self.profile = profile
-        self.store = store
+        self.session = session or Session(profile=profile.name)
+        self.own = own
+        self.store: Cells = bundles or own
         self.read: dict[str, Result] = {}
+
+    def lent(self) -> list[str]:
+        """One line a bundle: how many of its cells were used; nothing where there are none."""
+        return self.store.lent() if isinstance(self.store, Overlay) else []
+
+    def beside(self, profile: Profile, session: Session) -> Evidence:
+        """The evidence of another profile in the same place."""
+        other = Evidence(profile, self.own, session=session)
+        other.store = self.store
+        return other
 
     def result(self, cell: Cell) -> Result:
         """A finished cell; NotComputed or Unavailable if there is none, SuiteError if it failed or is damaged.
@@ -80,6 +112,7 @@ class Assessment:
         claim: the claim it belongs to.
         criterion: what was asked.
         profile: the scale it was asked at.
+        session: how the profile was asked for.
         judgement: the judge's answer; its reason names what is missing where nothing was measured.
         observed: what was measured, or None.
         controls: what was measured in each control of either kind, or None.
@@ -92,6 +125,7 @@ class Assessment:
     claim: Claim
     criterion: Criterion
     profile: Profile
+    session: Session
     judgement: Judgement
     observed: Observed | None
     controls: dict[str, Observed | None]
@@ -124,7 +158,7 @@ class Assessment:
     @property
     def command(self) -> str:
         """The command that produces this verdict from nothing."""
-        return self.profile.command(self.claim.key)
+        return self.session.compute(self.claim.key)
 
 
 @dataclass
@@ -135,9 +169,13 @@ class _Gathered:
     missing: Unavailable | None = None
     cells: dict[str, Result] = field(default_factory=dict)
 
-    def why(self, command: str) -> str:
+    def why(self, claim: Claim, session: Session) -> str:
         """Why there is nothing, and the command where that would change it."""
-        return f"{self.missing}: {command}" if isinstance(self.missing, NotComputed) else str(self.missing)
+        if isinstance(self.missing, Ungiven):
+            return f"{self.missing}: {session.compute(claim.key, *self.missing.options)}"
+        if isinstance(self.missing, NotComputed):
+            return f"{self.missing}: {session.compute(claim.key)}"
+        return str(self.missing)
 
 
 def _gather(reading: Reading, evidence: Evidence) -> _Gathered:
@@ -189,13 +227,16 @@ def _assessment(
     controls: dict[str, _Gathered],
 ) -> Assessment:
     profile = evidence.profile
-    command = profile.command(claim.key)
     if isinstance(found.missing, Unverifiable):
         judgement = replace(judgement, verdict=Verdict.UNVERIFIABLE, reason=str(found.missing))
     elif found.missing and judgement.verdict is Verdict.NOT_RUN:
-        judgement = replace(judgement, reason=found.why(command))
+        judgement = replace(judgement, reason=found.why(claim, evidence.session))
     elif judgement.verdict is Verdict.INCONCLUSIVE:
-        lacking = [f"control '{key}': {control.why(command)}" for key, control in controls.items() if control.missing]
+        lacking = [
+            f"control '{key}': {control.why(claim, evidence.session)}"
+            for key, control in controls.items()
+            if control.missing
+        ]
         judgement = replace(judgement, reason="; ".join((judgement.reason, *lacking)))
     if profile.scope == "smoke" and judgement.verdict is not Verdict.UNVERIFIABLE:  # of which nothing ran
         judgement = relabel_smoke(judgement)
@@ -207,6 +248,7 @@ def _assessment(
         claim=claim,
         criterion=criterion,
         profile=profile,
+        session=evidence.session,
         judgement=judgement,
         observed=found.observed,
         controls={key: gathered.observed for key, gathered in controls.items()},
@@ -221,6 +263,82 @@ def _assessment(
 def assess(claims: Iterable[Claim], evidence: Evidence) -> list[Assessment]:
     """Judge all criteria of all claims."""
     return [assessment for claim in claims for assessment in assess_claim(claim, evidence)]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A profile's evidence and its verdicts."""
+
+    evidence: Evidence
+    assessments: tuple[Assessment, ...]
+
+    @property
+    def has_evidence(self) -> bool:
+        """Whether anything but constants, which need no evidence, was measured."""
+        return any(map(stands_on_evidence, self.assessments))
+
+
+def stands_on_evidence(assessment: Assessment) -> bool:
+    """Whether a verdict rests on more than arithmetic that needs no evidence."""
+    return assessment.verdict is not Verdict.NOT_RUN and not isinstance(assessment.criterion.evidence, Constant)
+
+
+def open_evidence(session: Session, *, here: bool = False) -> Evidence:
+    """The evidence of a session, its own and that of its bundles.
+
+    Args:
+        session: what was asked for.
+        here: whether cells are computed on this machine, which must have the device then.
+
+    Raises:
+        SuiteError: something that was given is not there, or does not fit the profile.
+    """
+    profile, own = session.load(here=here), Store(session.root)
+    bundles = None
+    if session.bundles or session.preferred:
+        opened = [
+            [open_bundle(Path(file), own.root) for file in files] for files in (session.bundles, session.preferred)
+        ]
+        bundles = Overlay(own, *opened)
+    return Evidence(profile, own, session=session, bundles=bundles)
+
+
+def judged(claims: Sequence[Claim], evidence: Evidence) -> list[Judged]:
+    """The verdicts at a session's profile, and beside them those of what authors released.
+
+    Released figures come with the claims, so they are judged whatever profile is asked for; smoke stands alone.
+    """
+    released = released_beside(claims, evidence)
+    return [Judged(one, tuple(assess(claims, one))) for one in (evidence, released) if one is not None]
+
+
+def released_beside(claims: Iterable[Claim], evidence: Evidence) -> Evidence | None:
+    """The figures that authors released, as evidence beside a session's own; None if no claim asks for them."""
+    asked = any(RELEASED in criterion.needs for claim in claims for criterion in claim.criteria)
+    if not asked or not evidence.profile.computes or evidence.profile.scope == SMOKE:
+        return None
+    session = Session(profile=RELEASED, released=evidence.session.released, evidence=evidence.session.evidence)
+    return evidence.beside(session.load(), session)
+
+
+def judged_before(claims: Sequence[Claim], evidence: Evidence) -> tuple[list[Judged], list[str]]:
+    """The verdicts of every other profile that was asked for here and has evidence, and why others are not shown."""
+    found: dict[str, Judged] = {}
+    reasons = []
+    for one in kept(evidence.own.root):
+        name = one.session.name
+        if name in (*found, evidence.profile.name, RELEASED) or not any(map(evidence.own.has, one.cells)):
+            continue
+        try:
+            session = replaced(one.session, bundles=(), preferred=())
+            profile = session.load()
+        except SuiteError as reason:
+            reasons.append(f"evidence of profile {name} is not shown: {reason}")
+            continue
+        if profile.scope != SMOKE:
+            other = evidence.beside(profile, session)
+            found[name] = Judged(other, tuple(assess(claims, other)))
+    return list(found.values()), reasons
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,15 @@ class Unavailable(Exception):
     """The evidence a reading needs is not there; the message says what is missing and how to get it."""
 
 
+class Ungiven(Unavailable):
+    """Something that an option of the command line gives was not given."""
+
+    def __init__(self, message: str, *options: str) -> None:
+        """The message says what is missing; ``options`` would give it (``--images``, ``DIR``)."""
+        super().__init__(message)
+        self.options = options
+
+
 class Unverifiable(Unavailable):
     """Evidence that nobody outside can have; the message says what was never released."""
 

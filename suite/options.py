@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import os
 import tomllib
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from suite import __version__
+from suite import __version__, commands
 from suite.errors import SuiteError
+from suite.session import AUTO, DEFAULT_PROFILE, EVIDENCE, Session, evidence_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import ModuleType
 
-EVIDENCE = "SUITE_EVIDENCE"
-DEVICE = "auto"
-CACHES = ("only-missing", "always", "never")
 INLINE, LOCAL, SLURM, EXPORT = EXECUTORS = ("inline", "local", "slurm", "export")
-
-
-def evidence_folder() -> str:
-    """Where evidence lies, unless an option says otherwise."""
-    return os.environ.get(EVIDENCE) or "evidence"
+MOST_SEEDS = 10_000
+_PROGRAM = "python -m suite"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -31,14 +26,23 @@ class _Parser(argparse.ArgumentParser):
         raise SuiteError(f"{message}: see {self.prog} --help")
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """A whole number of at least 1."""
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"give at least 1, not {text}")
     return number
 
 
-def _pair(text: str) -> tuple[str, Any]:
+def seeds(text: str) -> int:
+    """A number of seeds."""
+    number = positive(text)
+    if number > MOST_SEEDS:
+        raise argparse.ArgumentTypeError(f"give at most {MOST_SEEDS:,}, not {text}")
+    return number
+
+
+def pair(text: str) -> tuple[str, Any]:
     """``KEY=VALUE``: numbers, flags and lists as TOML writes them, anything else as text."""
     key, sign, value = text.partition("=")
     if not key or not sign:
@@ -49,178 +53,104 @@ def _pair(text: str) -> tuple[str, Any]:
         return key, value
 
 
-_positive.__name__ = "whole number"  # what argparse calls it in a complaint
+positive.__name__ = seeds.__name__ = "whole number"  # what argparse calls it in a complaint
 
 
-def _chosen() -> _Parser:
-    group = _Parser(add_help=False)
-    group.add_argument(
-        "-k", dest="only", action="append", metavar="TEXT", help="only claims whose name contains TEXT (repeatable)"
+def add_claims(parser: argparse.ArgumentParser) -> None:
+    """``-k``: which claims."""
+    parser.add_argument(
+        "-k",
+        dest="only",
+        action="append",
+        metavar="TEXT",
+        help="only claims whose name contains TEXT, or CLAIM.CRITERION (repeatable)",
     )
-    return group
 
 
-def _stored() -> _Parser:
-    group = _Parser(add_help=False)
-    group.add_argument(
+def add_evidence(parser: argparse.ArgumentParser) -> None:
+    """``--evidence``: where evidence lies."""
+    parser.add_argument(
         "--evidence",
         default=evidence_folder(),
         metavar="DIR",
         help=f"where evidence lies (default: ${EVIDENCE}, else ./evidence)",
     )
-    return group
 
 
-def _scaled() -> _Parser:
-    group = _Parser(add_help=False, parents=[_chosen(), _stored()])
-    group.add_argument(
-        "--profile", default="desk", metavar="NAME", help="scale, by name or as a .toml file (default: desk)"
+def add_profile(parser: argparse.ArgumentParser) -> None:
+    """The options of a session, but for its seeds."""
+    add_claims(parser)
+    add_evidence(parser)
+    parser.add_argument(
+        "--profile",
+        default=DEFAULT_PROFILE,
+        metavar="NAME",
+        help=f"scale, by name or as a .toml file (default: {DEFAULT_PROFILE})",
     )
-    group.add_argument("--device", default=DEVICE, help=f"auto, cpu or cuda (default: {DEVICE})")
-    group.add_argument(
+    parser.add_argument("--device", default=AUTO, help=f"auto, cpu or cuda (default: {AUTO})")
+    parser.add_argument(
         "--released", action="append", metavar="DIR", help="an author's repository as cloned (repeatable)"
     )
-    group.add_argument(
+    parser.add_argument(
         "--images", metavar="DIR", help="where images lie: class folders under train and validation, or a timm data set"
     )
-    group.add_argument(
+    parser.add_argument(
         "--weights", action="append", metavar="NAME=FILE", help="a weights file of a profile's network (repeatable)"
     )
-    return group
 
 
-def _session() -> _Parser:
-    group = _Parser(add_help=False, parents=[_scaled()])
-    group.add_argument("--seeds", type=_positive, metavar="N", help="use N seeds instead of the profile's own")
-    return group
+def add_session(parser: argparse.ArgumentParser) -> None:
+    """The options of a session."""
+    add_profile(parser)
+    parser.add_argument("--seeds", type=seeds, metavar="N", help="use N seeds instead of the profile's own")
 
 
-def _lent() -> _Parser:
-    group = _Parser(add_help=False)
-    group.add_argument(
+def add_bundles(parser: argparse.ArgumentParser) -> None:
+    """``--with`` and ``--prefer``: somebody else's cells."""
+    parser.add_argument(
         "--with",
         dest="bundles",
         action="append",
         metavar="BUNDLE",
         help="use somebody's runs where ours are missing: a file that 'bundle' wrote (repeatable)",
     )
-    group.add_argument(
+    parser.add_argument(
         "--prefer",
         dest="preferred",
         action="append",
         metavar="BUNDLE",
         help="the same, and rather than ours (repeatable)",
     )
-    return group
 
 
-def _shown() -> _Parser:
-    group = _Parser(add_help=False)
-    group.add_argument("--json", action="store_true", help="print the verdicts as JSON instead of a table")
-    return group
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """``--json``."""
+    parser.add_argument("--json", action="store_true", help="print the verdicts as JSON instead of a table")
 
 
-def _threaded(parser: _Parser) -> None:
-    parser.add_argument(
-        "--threads", type=_positive, default=1, metavar="N", help="torch threads a process (default: 1)"
-    )
+def add_threads(parser: argparse.ArgumentParser) -> None:
+    """``--threads``."""
+    parser.add_argument("--threads", type=positive, default=1, metavar="N", help="torch threads a process (default: 1)")
 
 
-def _computing(parser: _Parser) -> None:
-    parser.add_argument(
-        "--executor",
-        choices=EXECUTORS,
-        help="who computes: this process, local processes, jobs of a SLURM cluster, or nobody: print one shell line "
-        "a job (default: inline for one worker, else local)",
-    )
-    parser.add_argument(
-        "--slurm",
-        action="append",
-        type=_pair,
-        metavar="KEY=VALUE",
-        help="a parameter of submitit, in place of the profile's (repeatable)",
-    )
-    parser.add_argument("--workers", type=_positive, metavar="N", help="processes (default: one a core; 1 on a GPU)")
-    _threaded(parser)
-    parser.add_argument(
-        "--cache", choices=CACHES, default=CACHES[0], help=f"which cells to compute (default: {CACHES[0]})"
-    )
-    parser.add_argument(
-        "--dry-run", action="store_true", help="print cells, what is cached and the cost; compute nothing"
-    )
-    parser.add_argument(
-        "--no-sync", dest="sync", action="store_false", help="leave MLflow as it is; 'sync' brings it up to date"
-    )
-
-
-def _parser() -> _Parser:
-    parser = _Parser(
-        prog="python -m suite",
+def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    whole = _Parser(
+        prog=_PROGRAM,
         description="Check what papers claim about distilling Vision Transformers.",
         epilog="Exit status: 0 if all is as expected; 1 if a verdict departs, something failed or nothing was "
         "measured; 2 for a fault you can mend, with one line that says how; 130 after Ctrl-C.",
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    session, lent, shown = _session(), _lent(), _shown()
+    whole.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    verbs = whole.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, module in commands.verbs().items():
+        text = _help(module)
+        module.add(verbs.add_parser(name, help=f"{text[0].lower()}{text[1:]}".rstrip("."), description=text))
+    return whole
 
-    def command(name: str, text: str, *parents: _Parser) -> _Parser:
-        return commands.add_parser(name, parents=parents, help=text, description=f"{text[0].upper()}{text[1:]}.")
 
-    _computing(command("claims", "compute what is missing, judge, show", session, lent, shown))
-    some = command("compute", "compute some cells alone, as jobs and exported lines do", session)
-    some.add_argument("keys", nargs="+", metavar="KEY", help="a cell's name, as status and export print it")
-    some.add_argument("--again", action="store_true", help="compute them even if they are done")
-    _threaded(some)
-    command("judge", "judge existing evidence; compute nothing", session, lent, shown)
-    listing = command("list", "print the claims and their criteria, or a profile", _chosen())
-    listing.add_argument(
-        "--profile", metavar="NAME", help="print this profile instead, with all that it takes over from others"
-    )
-    command("status", "print what is computed, missing, failed or damaged, and why", session, lent)
-    command("record", "add what was measured to the log of recorded values", session)
-
-    explain = command("explain", "say why this verdict, and what would change it", session, lent)
-    explain.add_argument("claim", metavar="CLAIM", help="a claim's name, or part of it")
-    what_if = command("what-if", "judge again with another margin or more seeds", _scaled(), lent)
-    what_if.add_argument("claim", metavar="CLAIM", help="a claim's name, or part of it")
-    what_if.add_argument(
-        "--margin", type=float, metavar="X", help="widen every region by X, in its own unit; below 0 narrows"
-    )
-    what_if.add_argument(
-        "--seeds",
-        dest="foreseen",
-        type=_positive,
-        metavar="N",
-        help="as if there were N seeds of this mean and spread",
-    )
-    what_if.set_defaults(seeds=None)
-
-    collect = command("gc", "delete cells that no profile asks for any more", _stored())
-    collect.add_argument(
-        "--profile", action="append", metavar="FILE", help="keep what this .toml file asks for, too (repeatable)"
-    )
-    collect.add_argument("--dry-run", action="store_true", help="only list them")
-    goldens = command("goldens", "check our implementations against a folder of numbers")
-    goldens.add_argument(
-        "folder", nargs="?", metavar="DIR", default="tests/golden", help=".npz files (default: tests/golden)"
-    )
-    sync = command("sync", "bring the MLflow view up to date, or write it to a server that others use", session, lent)
-    sync.add_argument("--rebuild", action="store_true", help="build it anew even if it is up to date")
-    sync.add_argument(
-        "--tracking-uri",
-        metavar="URI",
-        help="write to this MLflow server instead (also: $MLFLOW_TRACKING_URI); again writes only what is missing",
-    )
-    ui = command("ui", "start the MLflow UI on the evidence", session, lent)
-    ui.add_argument("--port", type=int, default=5000, metavar="N", help="port on this machine (default: 5000)")
-    command("report", "write the report page from existing evidence", session, lent)
-    command("noise", "print how far seeds scatter, and what differences could be resolved", session, lent)
-    table = command("table", "print the verdicts as a Markdown table", session, lent)
-    bundle = command("bundle", "pack the evidence into one small file, for others to judge from", session)
-    bundle.add_argument("file", metavar="FILE", help="a name that ends in .tar.gz or .zip")
-    table.add_argument("--into", metavar="FILE", help="replace the table in this file instead")
-    return parser
+def _help(module: ModuleType) -> str:
+    return (module.__doc__ or "").splitlines()[0]
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -230,4 +160,24 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         SuiteError: it cannot be understood.
         SystemExit: it asked for help or the version, which was printed.
     """
-    return _parser().parse_args(arguments)
+    return parser().parse_args(arguments)
+
+
+def session_of(options: argparse.Namespace) -> Session:
+    """The session that options ask for; what a command does not offer has its default."""
+
+    def several(name: str) -> tuple[str, ...]:
+        return tuple(getattr(options, name, None) or ())
+
+    return Session(
+        profile=getattr(options, "profile", DEFAULT_PROFILE),
+        only=several("only"),
+        seeds=getattr(options, "seeds", None),
+        device=getattr(options, "device", AUTO),
+        evidence=getattr(options, "evidence", ""),
+        released=several("released"),
+        images=getattr(options, "images", None) or "",
+        weights=several("weights"),
+        bundles=several("bundles"),
+        preferred=several("preferred"),
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -64,7 +63,6 @@ class Profile:
         weights: files of weights that were given, by the network's name in the profile.
         modified: what differs from the profile as it is registered; a modified profile's verdicts are not held
             to expectations.
-        given: the options that ask for it, as typed; empty for its name alone.
     """
 
     name: str
@@ -81,7 +79,6 @@ class Profile:
     images: str = ""
     weights: Mapping[str, Path] = field(default_factory=dict)
     modified: tuple[str, ...] = ()
-    given: tuple[str, ...] = ()
 
     @cached_property
     def settings(self) -> records.Sections:
@@ -135,24 +132,11 @@ class Profile:
         if count == len(self.seeds):
             return self
         changed = f"{count} seed" if count == 1 else f"{count} seeds"
-        fewer_or_more = replace(self, seeds=tuple(range(count)), modified=(*self.modified, changed))
-        return fewer_or_more.asked_with("--seeds", str(count))
+        return replace(self, seeds=tuple(range(count)), modified=(*self.modified, changed))
 
-    def asked_with(self, *options: str) -> Profile:
-        """The same profile, remembering more of the options that were typed for it."""
-        return replace(self, given=(*self._given, *options))
-
-    @property
-    def _given(self) -> tuple[str, ...]:
-        return self.given or ("--profile", self.name)
-
-    def asking(self, command: str) -> str:
-        """Another command of the program for the same profile, images, weights and evidence."""
-        return shlex.join(("python", "-m", "suite", command, *self._given))
-
-    def command(self, claim: str) -> str:
-        """The command that computes and judges a claim at this scale, from nothing."""
-        return shlex.join(("python", "-m", "suite", "claims", "-k", claim, *self._given))
+    def on(self, device: str) -> Profile:
+        """The same profile, computed on another kind of device."""
+        return replace(self, device=device)
 
 
 def names() -> list[str]:
@@ -207,12 +191,6 @@ def load(
         images=images,
         weights=weights or {},
         modified=modified,
-        given=(
-            *("--profile", name),
-            *(part for folder in released for part in ("--released", str(folder))),
-            *(("--images", images) if images else ()),
-            *(part for role, file in (weights or {}).items() for part in ("--weights", f"{role}={file}")),
-        ),
     )
 
 

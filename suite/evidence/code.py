@@ -131,4 +131,14 @@ def code_digest(*modules: str) -> str:
     total = hashlib.sha256()
     for module in closure(modules):
         total.update(f"{module}:{_module_digest(module)};".encode())
-    return total.hexdigest()[:16]
+    found = total.hexdigest()[:16]
+    _OF[found] = modules
+    return found
+
+
+_OF: dict[str, tuple[str, ...]] = {}  # what this process took digests of
+
+
+def modules_of(digest: str) -> tuple[str, ...]:
+    """The modules of which this process took a digest; empty if it did not."""
+    return _OF.get(digest, ())

@@ -21,7 +21,7 @@ import shutil
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from filelock import FileLock, Timeout
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
-__all__ = ["FORMAT", "SEAL", "Damaged", "Draft", "Failed", "Missing", "State", "Store", "write_json"]
+__all__ = ["FORMAT", "SEAL", "Cells", "Damaged", "Draft", "Failed", "Missing", "State", "Store", "write_json"]
 
 
 class Missing(SuiteError):
@@ -68,6 +68,20 @@ class State:
     seconds: float = 0.0
     origin: str = ""
     gpus: int | None = None
+
+
+class Cells(Protocol):
+    """Cells that can be looked at and read, wherever they lie."""
+
+    @property
+    def root(self) -> Path:
+        """The folder of this machine's own cells."""
+
+    def state(self, cell: Cell | str) -> State:
+        """What there is for a cell or its key."""
+
+    def read(self, cell: Cell | str) -> Result:
+        """A finished cell; raises as :meth:`Store.read` does."""
 
 
 class Store:
@@ -145,6 +159,10 @@ class Store:
             seconds=seal["seconds"],
             seed=record["seed"],
         )
+
+    def has(self, key: str) -> bool:
+        """Whether there is a finished or failed cell of this key; nothing is verified."""
+        return os.path.lexists(self.folder(key))
 
     def keys(self) -> list[str]:
         """Every key under ``cells/``, done or not, sorted."""

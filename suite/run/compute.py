@@ -1,4 +1,4 @@
-"""Compute some cells of a profile by their keys: what a job of a cluster and an exported line run."""
+"""Compute some planned cells by their keys: what a job of a cluster and an exported line run."""
 
 from __future__ import annotations
 
@@ -6,18 +6,16 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from suite.errors import SuiteError
 from suite.run.execute import Outcome
 from suite.run.executors import run
-from suite.run.plan import Plan, Step, asked, cells_of
+from suite.run.plan import Plan, Step, with_needs
+from suite.run.planned import read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
-    from suite.claim import Claim
     from suite.evidence.cell import Cell
     from suite.evidence.store import Store
-    from suite.profile import Profile
     from suite.run.executors import Executor
     from suite.run.progress import Progress
 
@@ -34,37 +32,22 @@ class Blocked:
     why: str
 
 
-def choose(
-    claims: Iterable[Claim], profile: Profile, store: Store, keys: Collection[str]
-) -> tuple[Plan, list[Blocked]]:
-    """Find cells by their keys among all that the claims ask for.
+def choose(store: Store, keys: Collection[str]) -> tuple[Plan, list[Blocked]]:
+    """Find planned cells by their keys.
 
     Args:
-        claims: all there are, since any of them may ask for a cell.
-        profile: the scale at which the keys were made.
-        store: says which needs are done.
+        store: where they were planned; says which needs are done.
         keys: what to compute.
 
     Returns:
         a plan of these cells, needs first, and those that lack a need.
 
     Raises:
-        SuiteError: a key is of no cell that the claims ask for.
+        SuiteError: a key was not planned, or with other code or libraries.
     """
     ordered: dict[str, Cell] = {}
-    faults: list[str] = []
-    for name, reading in asked(claims, profile):
-        try:
-            ordered |= {cell.key: cell for cell in cells_of(reading, profile) if cell.key not in ordered}
-        except Exception:  # noqa: BLE001 - what cannot be had, or is broken, asks for no cell
-            faults.append(name)
     for key in keys:
-        if key not in ordered:
-            broken = f"; cells could not be told of {', '.join(faults)}" if faults else ""
-            raise SuiteError(
-                f"no claim asks for a cell {key!r} at profile {profile.name} on {profile.device}: did code, profile, "
-                f"--seeds or library versions change since it was planned? plan again{broken}"
-            )
+        with_needs(read(store.root, key), ordered)
     steps: dict[str, Step] = {}
     blocked: list[Blocked] = []
     for key in (key for key in ordered if key in keys):

@@ -1,75 +1,72 @@
-"""Which cells are still asked for: what is not may be deleted, so in doubt everything is."""
+"""Cells that somebody still needs; anything else may be deleted. When unsure, keep."""
 
 from __future__ import annotations
 
-import json
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from suite.errors import SuiteError, Unavailable, one_line
-from suite.evidence.draft import RECORD
+from suite.errors import SuiteError
+from suite.run.jobs import Ledger
 from suite.run.plan import asked, cells_of
-from suite.studies import cells
+from suite.run.planned import FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from suite.claim import Claim
     from suite.evidence.store import Store
     from suite.profile import Profile
+    from suite.session import Kept
 
 _DEVICES = ("cpu", "cuda")
 
 
-def _seeds(store: Store) -> int:
-    """One more than the largest seed on disk: cells of ``--seeds N`` are asked for as much as the profile's."""
-    most = 0
-    for key in store.keys():  # noqa: SIM118 - a method, not a mapping
-        try:
-            record = json.loads((store.folder(key) / RECORD).read_text(encoding="utf-8"))
-            most = max(most, int(record["seed"]) + 1)
-        except (OSError, ValueError, KeyError, TypeError):
-            continue  # damaged: it has no seed to keep others for
-    return most
+def asked_for(claims: Sequence[Claim], sessions: Iterable[Kept], profiles: Iterable[Profile], store: Store) -> set[str]:
+    """Keys of every cell that a stored session or a profile needs, or that a job has in hand.
 
+    Of a session these are the cells that today's code would compute for it. Where that cannot be told of all of them
+    here - images or weights are elsewhere, a claim or the profile is broken - they are also those that it asked for
+    when it was last run.
 
-def _of_current_code(store: Store) -> set[str]:
-    """Cells of images and weights that are not at hand here, as long as the code that computed them is as it was."""
-    found: set[str] = set()
-    for key in store.keys():  # noqa: SIM118 - a method, not a mapping
-        with suppress(OSError, ValueError, KeyError, TypeError, SuiteError):  # damaged, or of code that is gone
-            record = json.loads((store.folder(key) / RECORD).read_text(encoding="utf-8"))
-            study = record["study"]
-            spec = record["spec"]
-            if study == cells.TRAIN:
-                found |= {key} if record["code"] == cells.code_of(spec) else set()
-            elif study == cells.MEASURE and spec["data"].get("source") == cells.MEASURED:
-                found |= {key} if record["code"] == cells.measuring_code(spec) else set()
-    return found
-
-
-def asked_for(claims: Sequence[Claim], profiles: Iterable[Profile], store: Store) -> set[str]:
-    """Keys of every cell that a claim needs at any of the profiles, on any device, with any seed on disk.
-
-    Of frozen networks, and of training as printed, these are all that today's code computed.
-
-    Raises:
-        SuiteError: it cannot be told for one of them, so nothing may be deleted.
+    Args:
+        claims: all there are.
+        sessions: as stored beside the evidence.
+        profiles: more of them, with the seeds that they state.
+        store: whose jobs are looked at.
     """
-    keys = _of_current_code(store)
-    seeds = _seeds(store)
+    keys: set[str] = set()
+    for one in sessions:
+        told = False
+        try:
+            found, told = _cells(claims, one.session.load())
+            keys |= found
+        except SuiteError:  # the profile is gone, or what it was given
+            pass
+        keys |= set() if told else set(one.cells)
     for profile in profiles:
-        wide = replace(profile, seeds=tuple(range(max(seeds, len(profile.seeds)))))
-        for name, reading in asked(claims, profile):
-            for device in _DEVICES:
-                try:
-                    keys |= {cell.key for cell in cells_of(reading, replace(wide, device=device))}
-                except Unavailable:
-                    continue  # this profile cannot have such cells
-                except Exception as fault:
-                    raise SuiteError(
-                        f"cannot tell which cells {name} needs at {profile.name} ({one_line(fault)}): mend this "
-                        "first; nothing was deleted"
-                    ) from fault
-    return keys
+        keys |= _cells(claims, profile)[0]
+    ledger = Ledger(store)
+    return keys | {key for key, look in ledger.looks(_planned(store)).items() if look.active}
+
+
+def _cells(claims: Sequence[Claim], profile: Profile) -> tuple[set[str], bool]:
+    """Keys of what the claims need at a profile, on any device, and whether these are all."""
+    keys: set[str] = set()
+    told = True
+    for _, reading in asked(claims, profile):
+        for device in _DEVICES:
+            try:
+                keys |= {cell.key for cell in cells_of(reading, replace(profile, device=device))}
+            except Exception:  # noqa: BLE001 - whatever is wrong with a reading, nothing is deleted for it
+                told = False
+    return keys, told
+
+
+def _planned(store: Store) -> list[str]:
+    return [path.stem for path in sorted((store.root / FOLDER).glob("*.json"))]
+
+
+def unneeded_plans(store: Store, keep: set[str]) -> list[Path]:
+    """Files of planned cells that nobody needs."""
+    return [store.root / FOLDER / f"{key}.json" for key in _planned(store) if key not in keep]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from suite.claim import Claim, Criterion, Reading
     from suite.evidence.cell import Cell
-    from suite.evidence.store import State, Store
+    from suite.evidence.store import Cells, State
     from suite.profile import Profile
 
 
@@ -47,6 +47,10 @@ class Plan:
         """The steps whose cells will be computed."""
         return [step for step in self.steps if step.run]
 
+    def on(self, device: str) -> Plan:
+        """The steps of one kind of device."""
+        return Plan(tuple(step for step in self.steps if step.cell.device == device), ())
+
 
 def readings(criterion: Criterion) -> Iterator[Reading]:
     """The evidence of a criterion and of its controls."""
@@ -63,9 +67,10 @@ def asked(claims: Iterable[Claim], profile: Profile) -> Iterator[tuple[str, Read
                 yield from ((f"{claim.key}.{criterion.key}", reading) for reading in readings(criterion))
 
 
-def _with_needs(cell: Cell, ordered: dict[str, Cell]) -> None:
+def with_needs(cell: Cell, ordered: dict[str, Cell]) -> None:
+    """Add a cell by its key, after everything that it needs."""
     for need in cell.needs.values():
-        _with_needs(need, ordered)
+        with_needs(need, ordered)
     ordered.setdefault(cell.key, cell)
 
 
@@ -78,12 +83,12 @@ def cells_of(reading: Reading, profile: Profile) -> list[Cell]:
     """
     ordered: dict[str, Cell] = {}
     for cell in reading.cells(profile):
-        _with_needs(cell, ordered)
+        with_needs(cell, ordered)
     return list(ordered.values())
 
 
 def plan(
-    claims: Iterable[Claim], profile: Profile, store: Store, *, cache: CachePolicy = CachePolicy.ONLY_MISSING
+    claims: Iterable[Claim], profile: Profile, store: Cells, *, cache: CachePolicy = CachePolicy.ONLY_MISSING
 ) -> Plan:
     """Collect the cells of all criteria, shared cells once, and decide which of them to compute.
 

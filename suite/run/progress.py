@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 MINUTE = 60.0
 _WHY = {
-    Outcome.FAILED: "python -m suite status tells why",
     Outcome.BLOCKED: "it needs a cell that could not be had",
     Outcome.BUSY: "another process computes it; run again when that is done",
 }
@@ -43,8 +42,14 @@ def duration(seconds: float) -> str:
 class Progress:
     """Follows a run. Time left comes from the pace so far, by the cells' relative costs."""
 
-    def __init__(self, plan: Plan, console: Console, *, workers: int | None) -> None:
-        """``console`` decides whether the display is live; without workers, a cluster computes."""
+    def __init__(
+        self, plan: Plan, console: Console, *, workers: int | None, status: str = "python -m suite status"
+    ) -> None:
+        """``console`` decides whether the display is live; without workers, a cluster computes.
+
+        ``status`` is the command that tells why a cell failed.
+        """
+        self._why = {**_WHY, Outcome.FAILED: f"{status} tells why"}
         self._labels = {step.cell.key: str(step.cell) for step in plan.to_run}
         self._weights = {step.cell.key: step.cell.weight for step in plan.to_run}
         self._running: dict[str, tuple[float, str]] = {}
@@ -85,8 +90,8 @@ class Progress:
         """A cell ended, one way or another."""
         self._running.pop(key, None)
         self._outcomes[key] = outcome
-        if outcome in _WHY:
-            self.say(f"{outcome}: {self._labels[key]} ({_WHY[outcome]})")
+        if outcome in self._why:
+            self.say(f"{outcome}: {self._labels[key]} ({self._why[outcome]})")
         self.tick()
 
     def say(self, text: str) -> None:

@@ -77,6 +77,7 @@ def print_plan(
     *,
     looks: Mapping[str, Look] | None = None,
     failures: bool = False,
+    status: str = "python -m suite status",
 ) -> None:
     """Print which cells the claims need, which are on disk, and what the rest will take.
 
@@ -87,6 +88,7 @@ def print_plan(
         console: where to.
         looks: what is known of cells that jobs have in hand or lost, by key.
         failures: print every failed or damaged cell with its reason, not the number alone.
+        status: the command that does.
     """
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("study", "cells", "seeds", "state", "to run", "feeds (criteria)"):
@@ -106,7 +108,7 @@ def print_plan(
         console.print(Text(text))
     for name, reason in plan.impossible:
         console.print(Text(f"cannot be asked at {profile.name}: {name}: {reason}"))
-    _print_failures(plan, console, failures=failures)
+    _print_failures(plan, console, failures=failures, status=status)
 
 
 def _total(plan: Plan, costs: Estimate) -> str:
@@ -168,10 +170,10 @@ def _by_job(plan: Plan, looks: Mapping[str, Look]) -> list[str]:
     ]
 
 
-def _print_failures(plan: Plan, console: Console, *, failures: bool) -> None:
+def _print_failures(plan: Plan, console: Console, *, failures: bool, status: str) -> None:
     bad = [step for step in plan.steps if step.state.word in ("failed", "damaged")]
     if bad and not failures:
-        text = f"{plural(len(bad), 'cell')} failed or damaged: python -m suite status tells why"
+        text = f"{plural(len(bad), 'cell')} failed or damaged: {status} tells why"
         console.print(Text(text, style="bold"))
     for step in bad if failures else ():
         console.print(Text(f"{step.state.word}: {step.cell} ({step.cell.key}): {step.state.detail}"))

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from suite.claim import Access, Claim
+    from suite.assess import Evidence
+    from suite.claim import Claim
 
 POWER = 0.8
 
@@ -92,7 +93,7 @@ def noise_floor(values: Mapping[str, Sequence[float]], reference: str) -> list[N
     return rows
 
 
-def tables(claims: Sequence[Claim], evidence: Access) -> list[tuple[str, str, list[Noise]]]:
+def tables(claims: Sequence[Claim], evidence: Evidence) -> list[tuple[str, str, list[Noise]]]:
     """The noise floor of every table of methods that claims pool their noise over.
 
     Args:
@@ -119,7 +120,7 @@ def tables(claims: Sequence[Claim], evidence: Access) -> list[tuple[str, str, li
                 for name, subject in reading.companions.items()
             }
         except Unavailable as reason:
-            raise SuiteError(f"{reason}: compute it with {evidence.profile.command('baselines')}") from None
+            raise SuiteError(f"{reason}: compute it with {evidence.session.compute('baselines')}") from None
         found[names] = (names[0], criterion.quantity.unit, noise_floor(values, names[0]))
     return list(found.values())
 

@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from suite import profile
-from suite.assess import Evidence, assess_claim
+from suite.assess import Evidence, assess_claim, open_evidence
 from suite.claim import Claim, expected
 from suite.errors import SuiteError
-from suite.evidence.runtime import resolve_device
-from suite.evidence.store import Store
 from suite.judge import Verdict
+from suite.session import Session
 from suite.show import describe
 from suite.show.numbers import finite
 from suite.show.verdicts import LOOKS
@@ -35,6 +33,26 @@ class Departure(Exception):
     """A verdict that fails the session; the message is the whole report."""
 
 
+def session_of(config: pytest.Config) -> Session:
+    """The session that pytest's options ask for: the same value as the command line's."""
+    option = config.option
+
+    def several(name: str) -> tuple[str, ...]:
+        return tuple(getattr(option, f"claims_{name}") or ())
+
+    return Session(
+        profile=option.claims_profile,
+        seeds=option.claims_seeds,
+        device=option.claims_device,
+        evidence=option.claims_evidence,
+        released=several("released"),
+        images=option.claims_images,
+        weights=several("weights"),
+        bundles=several("with"),
+        preferred=several("prefer"),
+    )
+
+
 def evidence_of(config: pytest.Config) -> Evidence:
     """The evidence the options name, opened once a run.
 
@@ -42,19 +60,10 @@ def evidence_of(config: pytest.Config) -> Evidence:
         pytest.UsageError: the profile or the device is not there.
     """
     if _EVIDENCE not in config.stash:
-        options = config.option
         try:
-            chosen = profile.load(
-                options.claims_profile,
-                device=resolve_device(options.claims_device),
-                released=tuple(Path(folder) for folder in options.claims_released or ()),
-            )
-            if options.claims_seeds is not None:
-                chosen = chosen.with_seeds(options.claims_seeds)
+            config.stash[_EVIDENCE] = open_evidence(session_of(config))
         except ValueError as error:  # SuiteError is one
             raise pytest.UsageError(str(error)) from None
-        root = config.invocation_params.dir / options.evidence
-        config.stash[_EVIDENCE] = Evidence(chosen, Store(root))
     return config.stash[_EVIDENCE]
 
 
@@ -127,7 +136,7 @@ class CriterionItem(pytest.Item):
             "remedy": describe.remedy(assessment),
         }
         self.user_properties.extend(properties(assessment))
-        departs = assessment.departs and self.config.option.fail_on_departure
+        departs = assessment.departs and self.config.option.claims_fail_on_departure
         if departs or assessment.verdict is Verdict.ERROR:
             raise Departure(describe.sentence(assessment))
         if assessment.verdict is Verdict.NOT_RUN:

@@ -11,7 +11,7 @@ The session fails on a departure, on an error, or if nothing was measured at all
 from __future__ import annotations
 
 import argparse
-import os
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -33,14 +33,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--claims-seeds", type=int, metavar="N", help="use N seeds instead of the profile's own")
     group.addoption("--claims-device", default="auto", help="auto, cpu or cuda: cells are named by it")
     group.addoption("--claims-released", action="append", metavar="DIR", help="an author's repository as cloned")
+    group.addoption("--claims-images", default="", metavar="DIR", help="where images lie, or a timm data set")
+    group.addoption("--claims-weights", action="append", metavar="NAME=FILE", help="a network's weights file")
     group.addoption(
-        "--evidence",
-        default=os.environ.get("SUITE_EVIDENCE", "evidence"),
+        "--claims-with", action="append", metavar="BUNDLE", help="use somebody's runs where ours are missing"
+    )
+    group.addoption("--claims-prefer", action="append", metavar="BUNDLE", help="the same, and rather than ours")
+    group.addoption(
+        "--claims-evidence",
+        default="",
         metavar="DIR",
         help="where evidence lies (default: $SUITE_EVIDENCE, else ./evidence)",
     )
     group.addoption(
-        "--fail-on-departure",
+        "--claims-fail-on-departure",
         action=argparse.BooleanOptionalAction,
         default=True,
         help="fail a criterion whose verdict departs from the expected one (default: yes)",
@@ -51,8 +57,20 @@ def pytest_configure(config: pytest.Config) -> None:
     """Wake up only if the command line names the claims folder or something in it."""
     folder, start = (config.rootpath / PACKAGE).resolve(), config.invocation_params.dir
     asked = [(start / argument.split("::", maxsplit=1)[0]).resolve() for argument in config.args]
-    if any(folder in (path, *path.parents) for path in asked):
+    named = any(folder in (path, *path.parents) for path in asked)
+    if named and any(map(_states_a_claim, folder.glob("*.py"))):
         config.pluginmanager.register(ClaimsPlugin(folder), "claims-session")
+
+
+def _states_a_claim(path: Path) -> bool:
+    """Whether a module defines ``CLAIM``, told from its text: other projects have folders of this name, too."""
+    if path.name.startswith("_"):
+        return False
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
+    return re.search(r"^CLAIM\s*[:=]", text, flags=re.MULTILINE) is not None
 
 
 class ClaimsPlugin:
@@ -72,7 +90,7 @@ class ClaimsPlugin:
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> ClaimFile | None:
         """A module of the claims package becomes a collector of its criteria."""
-        if file_path.parent != self.folder or file_path.suffix != ".py" or file_path.name.startswith("_"):
+        if file_path.parent != self.folder or file_path.suffix != ".py" or not _states_a_claim(file_path):
             return None
         from suite.show.pytest_items import ClaimFile  # noqa: PLC0415 - only where claims are judged
 

@@ -179,7 +179,7 @@ def _remarks(group: Sequence[Assessment]) -> list[str]:
     if own:
         remarks.append(
             f"differs from the paper, besides the profile, in: {', '.join(own)} "
-            f"(python -m suite explain {group[0].claim.key})"
+            f"({group[0].session.command('explain', group[0].claim.key)})"
         )
     return remarks
 

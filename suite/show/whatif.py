@@ -132,7 +132,7 @@ def what_if_claim(claim: Claim, evidence: Evidence, *, margin: float | None = No
     return WhatIf(
         change=change,
         registered=tuple(assess_claim(claim, evidence)),
-        changed=tuple(assess_claim(replace(claim, criteria=criteria), Evidence(profile, evidence.store))),
+        changed=tuple(assess_claim(replace(claim, criteria=criteria), evidence.beside(profile, evidence.session))),
     )
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import shlex
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from suite.errors import SuiteError, Unavailable
+from suite.errors import SuiteError, Unavailable, Ungiven
 from suite.evidence.cell import Cell
 from suite.evidence.code import code_digest
 from suite.measure.probes import names
@@ -52,9 +51,9 @@ def _training_data(profile: Profile, size: int | None = None) -> tuple[dict[str,
     spec = {name: section[name] for name in DATA_KEYS if name in section}
     spec["source"], root = located(spec["source"], profile.images)
     if spec["source"] == "folder" and not root:
-        raise Unavailable(
-            "no training images given: pass --images DIR, a folder with class folders (or tar files) under train and "
-            "validation"
+        raise Ungiven(
+            "no training images were given: a folder with class folders (or tar files) under train and validation",
+            *("--images", "DIR"),
         )
     return spec | {"digest": digest(spec["source"], root)}, root
 
@@ -418,10 +417,7 @@ def _frozen(profile: Profile, role: str, seed: int, *, trained: bool) -> Cell:
     """Measure a network with weights of its own on a folder of images; places are local, contents enter the key."""
     played = profile.network(role)
     if not profile.images:
-        command = ("python", "-m", "suite", "claims", *profile.asked_with("--images", "DIR").given)
-        raise Unavailable(
-            f"profile {profile.name} measures a folder of images, and none was given: {shlex.join(command)}"
-        )
+        raise Ungiven(f"profile {profile.name} measures a folder of images, and none was given", "--images", "DIR")
     from suite.data.choice import choose, digest  # noqa: PLC0415 - torch and timm, not needed to list claims
     from suite.data.digests import file_digest  # noqa: PLC0415
     from suite.judge.halves import group_count  # noqa: PLC0415

@@ -12,8 +12,8 @@ pytest.importorskip("selenium", reason="a browser is used on request: nox -s bro
 from page_examples import every_figure, hostile, judged
 from selenium.webdriver.common.keys import Keys
 
+from suite.assess import Judged
 from suite.show.page.document import Stamp
-from suite.show.page.item import Judged
 from suite.show.page.report import write_report
 
 STAMP = Stamp("2026-01-02 03:04 UTC", "c0ffee", "a machine")

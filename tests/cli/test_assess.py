@@ -19,6 +19,7 @@ from suite.judge import Role, Verdict
 from suite.run.costs import estimate
 from suite.run.execute import execute
 from suite.run.plan import CachePolicy, measured_costs, plan
+from suite.session import Session
 
 
 @pytest.fixture
@@ -40,8 +41,11 @@ def computed(store, profile, *claims):
     return judged(store, profile, *claims)
 
 
-def judged(store, profile, *claims):
-    return {found.name: found for found in assess(claims, Evidence(profile, Store(store.root)))}
+ASKED = Session(profile="toy.toml")
+
+
+def judged(store, profile, *claims, session=ASKED):
+    return {found.name: found for found in assess(claims, Evidence(profile, Store(store.root), session=session))}
 
 
 def test_sound_evidence_is_judged_and_held_to_what_is_registered(store, profile):
@@ -69,11 +73,15 @@ def test_what_was_not_computed_is_not_run_and_says_the_exact_command(store, prof
 
 
 def test_the_command_repeats_every_option_that_was_given(store, profile):
-    given = profiles.load(
-        "toy.toml", released=(Path("my clones"),), images="my images", weights={"cait": Path("cait.safetensors")}
+    asked = Session(
+        profile="toy.toml",
+        released=("my clones",),
+        images="my images",
+        weights=("cait=cait.safetensors",),
+        seeds=2,
+        device="cpu",
     )
-    asked = given.with_seeds(2).asked_with("--device", "cpu")
-    found = judged(store, asked, SOUND)["sound.holds"]
+    found = judged(store, profile.with_seeds(2), SOUND, session=asked)["sound.holds"]
     assert found.command == (
         "python -m suite claims -k sound --profile toy.toml --released 'my clones' "
         "--images 'my images' --weights cait=cait.safetensors --seeds 2 --device cpu"

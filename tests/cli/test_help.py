@@ -10,20 +10,20 @@ import sys
 import pytest
 
 from suite import options
-from suite.cli import COMMANDS
+from suite.commands import verbs
 
 HEAVY = ("torch", "timm", "mlflow", "scipy", "numpy", "sklearn", "matplotlib", "rich", "suite.judge", "claims")
 
 
 def subparsers():
-    parser = options._parser()
+    parser = options.parser()
     (commands,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
     return parser, {name: commands.choices[name] for name in commands.choices}, commands._choices_actions
 
 
 def test_every_command_and_every_option_says_what_it_does():
     parser, commands, entries = subparsers()
-    assert set(commands) == set(COMMANDS) == {entry.dest for entry in entries}
+    assert set(commands) == set(verbs()) == {entry.dest for entry in entries}
     for name, command in {"": parser, **commands}.items():
         assert re.fullmatch(r"[A-Z].*\.", command.description), name
         for action in command._actions:
@@ -36,7 +36,7 @@ def test_every_command_and_every_option_says_what_it_does():
         assert re.fullmatch(r"[a-z].*[^.]", entry.help)
 
 
-@pytest.mark.parametrize("name", sorted(COMMANDS))
+@pytest.mark.parametrize("name", sorted(verbs()))
 def test_defaults_are_said_where_there_are_any(name):
     _, commands, _ = subparsers()
     for action in commands[name]._actions:
@@ -51,7 +51,7 @@ def test_exit_statuses_are_documented(capsys):
     with pytest.raises(SystemExit):
         options.parse(["--help"])
     text = " ".join(capsys.readouterr().out.split())
-    assert "Exit status: 0 if all is as registered; 1 if a verdict departs, something failed or nothing was" in text
+    assert "Exit status: 0 if all is as expected; 1 if a verdict departs, something failed or nothing was" in text
     assert "2 for a fault you can mend" in text
     assert "130 after Ctrl-C" in text
 
@@ -60,7 +60,7 @@ def test_help_imports_nothing_heavy():
     code = (
         "import sys, contextlib, io\n"
         "import suite, suite.cli\n"
-        "for name in ('', *suite.cli.COMMANDS):\n"
+        "for name in ('', *suite.cli.commands.verbs()):\n"
         "    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
         "        suite.cli.main([*([name] if name else []), '--help'])\n"
         "with contextlib.redirect_stderr(io.StringIO()):\n"

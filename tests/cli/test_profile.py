@@ -33,7 +33,7 @@ def test_profiles_that_come_with_the_suite_load():
     assert {"smoke", "desk", "released"} <= set(profiles.names())
     for name in profiles.names():
         profile = profiles.load(name)
-        assert (profile.name, profile.modified, profile.given) == (name, (), ("--profile", name))
+        assert (profile.name, profile.modified) == (name, ())
         assert profile.seeds == tuple(range(len(profile.seeds)))
         assert profile.scope in profiles.SCOPES
         assert profile.summary
@@ -119,7 +119,6 @@ def test_a_copy_can_be_edited_and_remembers_its_path(tmp_path):
     assert (profile.name, profile.modified) == ("mine", ())
     assert profile.network("cait") == original.network("cait")
     assert profile.seeds == original.seeds
-    assert profile.command("u_shape") == f"python -m suite claims -k u_shape --profile {mine}"
 
 
 def test_a_copy_under_a_registered_name_is_not_the_registered_profile(tmp_path):
@@ -134,7 +133,6 @@ def test_other_seeds_are_a_modification_and_the_same_number_is_none(write):
     assert profile.with_seeds(3) is profile
     fewer = profile.with_seeds(1)
     assert (fewer.seeds, fewer.modified) == ((0,), ("1 seed",))
-    assert fewer.given[-2:] == ("--seeds", "1")
     for count, line in ((0, "--seeds 0: give at least 1"), (10**9, "--seeds 1000000000: give at most 10,000")):
         with pytest.raises(SuiteError, match=line):
             profile.with_seeds(count)

@@ -23,7 +23,7 @@ from suite.assess import Evidence, assess_claim
 from suite.errors import SuiteError
 from suite.evidence.bundles import archive
 from suite.evidence.bundles.bundle import open_bundle
-from suite.evidence.bundles.lent import Lent, differences
+from suite.evidence.bundles.lent import Overlay, differences
 from suite.evidence.bundles.manifest import MANIFEST, parse, sealed, stamp
 from suite.evidence.bundles.pack import pack
 from suite.evidence.cell import digest
@@ -132,7 +132,7 @@ def test_what_cannot_be_packed_is_said(tmp_path, store):
 @pytest.mark.parametrize("name", KINDS)
 def test_verdicts_from_a_bundle_are_those_of_the_evidence(tmp_path, store, name):
     packed(tmp_path / name, store)
-    theirs = Lent(tmp_path / "theirs", [open_bundle(tmp_path / name, tmp_path / "theirs")])
+    theirs = Overlay(Store(tmp_path / "theirs"), [open_bundle(tmp_path / name, tmp_path / "theirs")])
     ours = assess_claim(CLAIM, Evidence(made.PROFILE, store))
     again = assess_claim(CLAIM, Evidence(made.PROFILE, theirs))
     assert [one.judgement for one in again] == [one.judgement for one in ours]
@@ -159,7 +159,7 @@ def test_seeds_of_different_origin_are_never_mixed_silently(tmp_path, store):
     mine = Store(tmp_path / "mine")
     made.fill(mine, ROLES, seeds=(0, 1))
     made.fill(mine, ("high",), seeds=(2,))
-    lent = Lent(mine.root, [open_bundle(tmp_path / "desk.zip", mine.root)])
+    lent = Overlay(mine, [open_bundle(tmp_path / "desk.zip", mine.root)])
     text = describe.origin(assess_claim(CLAIM, Evidence(made.PROFILE, lent))[0])
     assert text.startswith("its runs are of different origin: seeds 0-2 ours; seeds 2-3 from desk.zip, ")
     assert text.endswith("; seed 2: mixed, so what is compared there was not computed together")
@@ -169,10 +169,10 @@ def test_ours_goes_first_unless_theirs_is_preferred(tmp_path, store):
     packed(tmp_path / "desk.zip", store)
     bundle = open_bundle(tmp_path / "desk.zip", tmp_path)
     cell = made.measured("high")(made.PROFILE, 0)
-    assert Lent(store.root, [bundle]).read(cell).origin == ""
-    assert Lent(store.root, [], [bundle]).read(cell).origin == bundle.origin
-    assert Lent(store.root, [bundle]).state(cell).origin == ""
-    assert Lent(store.root, [], [bundle]).state(cell).origin == bundle.origin
+    assert Overlay(store, [bundle]).read(cell).origin == ""
+    assert Overlay(store, [], [bundle]).read(cell).origin == bundle.origin
+    assert Overlay(store, [bundle]).state(cell).origin == ""
+    assert Overlay(store, [], [bundle]).state(cell).origin == bundle.origin
 
 
 def test_what_failed_here_is_not_covered_up(tmp_path, store):
@@ -182,14 +182,14 @@ def test_what_failed_here_is_not_covered_up(tmp_path, store):
     bundle = open_bundle(tmp_path / "desk.zip", mine.root)
     cell = made.measured("high")(made.PROFILE, 0)
     with pytest.raises(Failed):
-        Lent(mine.root, [bundle]).read(cell)
-    assert Lent(mine.root, [bundle]).state(cell).word == "failed"
-    assert Lent(mine.root, [], [bundle]).read(cell).arrays["value"] == made.value("high", 0)
+        Overlay(mine, [bundle]).read(cell)
+    assert Overlay(mine, [bundle]).state(cell).word == "failed"
+    assert Overlay(mine, [], [bundle]).read(cell).arrays["value"] == made.value("high", 0)
 
 
 def test_what_nobody_has_is_missing(tmp_path, store):
     packed(tmp_path / "desk.zip", store, keys=store.keys()[:3])
-    lent = Lent(tmp_path / "mine", [open_bundle(tmp_path / "desk.zip", tmp_path / "mine")])
+    lent = Overlay(Store(tmp_path / "mine"), [open_bundle(tmp_path / "desk.zip", tmp_path / "mine")])
     with pytest.raises(Missing):
         lent.read(made.measured("high")(made.PROFILE, 9))
     assert lent.state(made.measured("high")(made.PROFILE, 9)).word == "missing"
@@ -206,11 +206,11 @@ def test_the_same_question_by_other_code_answers_and_says_so(tmp_path, store):
     packed(tmp_path / "desk.zip", store)
     bundle = open_bundle(tmp_path / "desk.zip", tmp_path)
     cell = elsewhere(made.measured("high")(made.PROFILE, 0), code="4e3c0de")
-    result = Lent(tmp_path / "mine", [bundle]).read(cell)
+    result = Overlay(Store(tmp_path / "mine"), [bundle]).read(cell)
     assert result.arrays["value"] == made.value("high", 0)
     assert result.differs == "computed by other code (c0de, here 4e3c0de)"
     assert result.source.endswith("); computed by other code (c0de, here 4e3c0de)")
-    assert Lent(tmp_path / "mine", [bundle]).state(cell).word == "done"
+    assert Overlay(Store(tmp_path / "mine"), [bundle]).state(cell).word == "done"
 
 
 def test_the_same_cell_goes_before_the_same_question(tmp_path, store):
@@ -221,8 +221,8 @@ def test_the_same_cell_goes_before_the_same_question(tmp_path, store):
     packed(tmp_path / "other.zip", other)
     packed(tmp_path / "same.zip", store)
     bundles = [open_bundle(tmp_path / name, tmp_path) for name in ("other.zip", "same.zip")]
-    assert Lent(tmp_path / "mine", bundles).read(cell).origin == bundles[1].origin
-    assert Lent(tmp_path / "mine", bundles[:1]).read(cell).differs
+    assert Overlay(Store(tmp_path / "mine"), bundles).read(cell).origin == bundles[1].origin
+    assert Overlay(Store(tmp_path / "mine"), bundles[:1]).read(cell).differs
 
 
 def test_differences_of_runtime_and_of_needs_are_named():
@@ -239,11 +239,11 @@ def test_nothing_is_computed_from_cells_without_weights(tmp_path, store):
     networks = [made.network(made.PROFILE, seed).key for seed in made.PROFILE.seeds]
     packed(tmp_path / "desk.zip", store, keys=networks)
     mine = tmp_path / "mine"
-    lent = Lent(mine, [open_bundle(tmp_path / "desk.zip", mine)])
+    lent = Overlay(Store(mine), [open_bundle(tmp_path / "desk.zip", mine)])
     assert len(plan([CLAIM], made.PROFILE, lent).to_run) == 20
     assert not plan([CLAIM], made.PROFILE, lent, cache=CachePolicy.NEVER).to_run
     packed(tmp_path / "all.zip", store)
-    whole = Lent(mine, [open_bundle(tmp_path / "all.zip", mine)])
+    whole = Overlay(Store(mine), [open_bundle(tmp_path / "all.zip", mine)])
     assert not plan([CLAIM], made.PROFILE, whole).to_run
 
 
@@ -253,7 +253,7 @@ def test_a_bundle_that_was_changed_after_unpacking_is_named(tmp_path, store):
     cell = made.measured("high")(made.PROFILE, 0)
     (bundle.store.folder(cell.key) / "metrics.jsonl").write_text("")
     with pytest.raises(Damaged, match=r"desk\.zip was changed where it is unpacked: delete "):
-        Lent(tmp_path, [bundle]).read(cell)
+        Overlay(Store(tmp_path), [bundle]).read(cell)
 
 
 def test_sealing_it_again_does_not_hide_a_change(tmp_path, store):
@@ -274,7 +274,7 @@ def test_sealing_it_again_does_not_hide_a_change(tmp_path, store):
     announced.pop("sum")
     (bundle.store.root / MANIFEST).write_bytes(sealed(announced))
     with pytest.raises(Damaged, match=r"desk\.zip was changed where it is unpacked: delete "):
-        Lent(tmp_path, [open_bundle(tmp_path / "desk.zip", tmp_path)]).read(cell)
+        Overlay(Store(tmp_path), [open_bundle(tmp_path / "desk.zip", tmp_path)]).read(cell)
 
 
 # -------------------------------------------------------------------------------------------------- refusals

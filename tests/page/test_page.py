@@ -13,10 +13,11 @@ import pytest
 from html_page import Page
 from page_examples import HOSTILE, PROFILE, every_figure, hostile, judged
 
+from suite.assess import Judged
 from suite.show.figures import drawing, shelf
 from suite.show.page import report
 from suite.show.page.document import Stamp
-from suite.show.page.item import Judged, shown
+from suite.show.page.item import shown
 from suite.show.recorded import Entry
 
 STAMP = Stamp("2026-01-02 03:04 UTC", "c0ffee", "a machine")

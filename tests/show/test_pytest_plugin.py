@@ -85,7 +85,7 @@ def test_every_verdict_has_its_word_and_only_a_departure_fails(project):
     assert "passed" not in summary
     result.stdout.fnmatch_lines(["claims/first.py::surprise SEEN HERE (NOT AS EXPECTED)*"])
     result.stdout.fnmatch_lines(["first.surprise: seen here (NOT as recorded: not seen here). *4 seeds*"])
-    result.stdout.fnmatch_lines(["not run: python -m suite claims -k first --profile tiny.toml"])
+    result.stdout.fnmatch_lines(["not run: python -m suite claims -k first --profile tiny.toml --device cpu"])
     result.stdout.no_fnmatch_line("*Traceback*")
     result.stdout.no_fnmatch_line("*elsewhere*")
 
@@ -112,7 +112,7 @@ def test_junit_holds_the_numbers(project):
 
 
 def test_departures_may_be_tolerated(project):
-    result = run(project(first=ALL), "claims", "--no-fail-on-departure")
+    result = run(project(first=ALL), "claims", "--no-claims-fail-on-departure")
     assert result.ret == pytest.ExitCode.OK
     assert "2 seen here" in result.outlines[-1]
 
@@ -156,7 +156,7 @@ def test_nothing_measured_is_no_success(project):
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(["*1 not run*"])
     result.stdout.fnmatch_lines(["FAILED: nothing was measured*"])
-    result.stdout.fnmatch_lines(["not run: python -m suite claims -k nothing --profile tiny.toml"])
+    result.stdout.fnmatch_lines(["not run: python -m suite claims -k nothing --profile tiny.toml --device cpu"])
 
 
 def test_evidence_that_vanished_departs(project):
@@ -168,7 +168,7 @@ def test_evidence_that_vanished_departs(project):
 def test_a_broken_number_is_an_error_whatever_is_registered(project):
     pytester = project(crashed=CRASHED)
     synthetic.fill(synthetic.Store(pytester.path / "evidence"), ("broken",))
-    result = run(pytester, "claims", "--no-fail-on-departure")
+    result = run(pytester, "claims", "--no-claims-fail-on-departure")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert "1 error" in result.outlines[-1]
     assert "1 reproduced" in result.outlines[-1]

@@ -13,31 +13,36 @@ code or another runtime; :attr:`suite.evidence.cell.Result.differs` says with wh
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from suite.evidence.cell import Cell, Result
 from suite.evidence.draft import RECORD
-from suite.evidence.store import Damaged, State, Store
+from suite.evidence.store import Damaged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from suite.evidence.bundles.bundle import Bundle
+    from suite.evidence.store import State, Store
 
 
-class Lent(Store):
-    """A store that looks into bundles as well; what is written goes to our own cells alone."""
+class Overlay:
+    """Our own cells with those of bundles laid over them; to be read, never written."""
 
-    def __init__(self, root: Path, bundles: Sequence[Bundle] = (), preferred: Sequence[Bundle] = ()) -> None:
-        """Open the store at ``root`` with bundles that fill its gaps, and others that go before it."""
-        super().__init__(root)
+    def __init__(self, own: Store, bundles: Sequence[Bundle] = (), preferred: Sequence[Bundle] = ()) -> None:
+        """Look at our own cells, at bundles that fill their gaps, and at others that go before them."""
+        self._own = own
         self._bundles, self._preferred = tuple(bundles), tuple(preferred)
         self._borrowed: dict[str, Result] = {}
         self._used: dict[str, dict[str, str]] = {}
+
+    @property
+    def root(self) -> Path:
+        """The folder of our own cells."""
+        return self._own.root
 
     def _lender(self, cell: Cell | str) -> tuple[Bundle, str] | None:
         """Which bundle answers, and under which key; None where our own cell, or none at all, does."""
@@ -45,7 +50,7 @@ class Lent(Store):
             for key in _keys(bundle, cell):
                 return bundle, key
         own = cell if isinstance(cell, str) else cell.key
-        if os.path.lexists(self.folder(own)):
+        if self._own.has(own):
             return None
         found = [(bundle, key) for bundle in self._bundles for key in _keys(bundle, cell)]
         return next((one for one in found if one[1] == own), found[0] if found else None)
@@ -54,7 +59,7 @@ class Lent(Store):
         """What there is for a cell, ours or somebody's."""
         lender = self._lender(cell)
         if lender is None:
-            return super().state(cell)
+            return self._own.state(cell)
         there = lender[0].store.state(lender[1])
         self._note(*lender, cell)
         return replace(there, origin=lender[0].origin)
@@ -65,7 +70,7 @@ class Lent(Store):
         if own not in self._borrowed:
             lender = self._lender(cell)
             if lender is None:
-                return super().read(cell)
+                return self._own.read(cell)
             self._borrowed[own] = self._borrow(*lender, cell)
         return self._borrowed[own]
 

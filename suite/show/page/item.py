@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from suite.assess import ClaimWord, claim_word
-from suite.claim import Constant
-from suite.judge import Verdict
+from suite.assess import ClaimWord, claim_word, stands_on_evidence
 from suite.show.links import slug
 from suite.show.terminal import by_claim
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from suite.assess import Assessment, Evidence
+    from suite.assess import Assessment, Judged
     from suite.claim import Claim
     from suite.show.page.markup import Markup
     from suite.show.recorded import Entry
@@ -74,23 +72,6 @@ class Section:
         return {profile: claim_word(group) for (_, profile), group in groups.items()}
 
 
-@dataclass(frozen=True)
-class Judged:
-    """A profile's evidence and its verdicts."""
-
-    evidence: Evidence
-    assessments: tuple[Assessment, ...]
-
-    @property
-    def has_evidence(self) -> bool:
-        """Whether anything but constants, which need no evidence, was measured."""
-        return any(map(_stands_on_evidence, self.assessments))
-
-
-def _stands_on_evidence(assessment: Assessment) -> bool:
-    return assessment.verdict is not Verdict.NOT_RUN and not isinstance(assessment.criterion.evidence, Constant)
-
-
 def shown(sessions: Sequence[Judged]) -> list[Assessment]:
     """What the page shows, claim by claim, criterion by criterion, profile by profile.
 
@@ -100,7 +81,7 @@ def shown(sessions: Sequence[Judged]) -> list[Assessment]:
     groups = by_claim(assessment for session in sessions for assessment in session.assessments)
     kept: dict[str, list[Assessment]] = {}
     for (claim, _), group in groups.items():
-        if any(map(_stands_on_evidence, group)):
+        if any(map(stands_on_evidence, group)):
             kept.setdefault(claim, []).extend(group)
     for (claim, _), group in groups.items():
         kept.setdefault(claim, group)

@@ -6,14 +6,13 @@ from datetime import UTC, datetime
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from suite.assess import Evidence, assess
 from suite.errors import SuiteError, Unavailable
 from suite.evidence.runtime import commit
 from suite.show import describe
 from suite.show.files import replace_text
 from suite.show.links import runs_link, slug
 from suite.show.page.document import Stamp, document
-from suite.show.page.item import Item, Judged, Picture, shown
+from suite.show.page.item import Item, Picture, shown
 from suite.show.page.markup import Markup, text
 from suite.show.runs import runs
 from suite.show.summary import machine, write_json
@@ -22,24 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from suite.assess import Assessment
-    from suite.claim import Claim
-    from suite.evidence.store import Store
-    from suite.profile import Profile
+    from suite.assess import Assessment, Evidence, Judged
     from suite.show.figures.shelf import Shelf
     from suite.show.recorded import Entry
 
 FOLDER = "report"
 NO_MATPLOTLIB = "figures need matplotlib: python -m pip install matplotlib, then make the page again"
-
-
-def judge_profiles(claims: Sequence[Claim], profiles: Sequence[Profile], store: Store) -> list[Judged]:
-    """The verdicts of some profiles over one store; nothing is computed but what is a matter of seconds."""
-    found = []
-    for profile in profiles:
-        evidence = Evidence(profile, store)
-        found.append(Judged(evidence, tuple(assess(claims, evidence))))
-    return found
 
 
 def write_report(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import subprocess
 from pathlib import Path
@@ -12,7 +13,9 @@ from toy import Toy
 import suite
 from suite import profile as profiles
 from suite.cli import main
+from suite.evidence.code import code_digest
 from suite.options import parse
+from suite.run import planned
 from suite.run.executors.export import lines
 
 CLUSTER = Path(suite.__file__).parents[1] / "ci" / "cluster.sh"
@@ -68,7 +71,7 @@ def test_several_processes_stand_behind_torchrun_and_the_command_is_one_that_exi
     profile = profiles.replace(toy.profile, sections={"compute": section})
     found = [line for line in lines(toy.plan(), profile, toy.launch) if not line.startswith("# stage")]
     key, bad = (toy.cells[name].key for name in ("need", "bad"))
-    options = f"--profile {tmp_path}/toy.toml --evidence {tmp_path}/evidence"
+    options = f"--evidence {tmp_path}/evidence"
     assert found[0] == f"torchrun --standalone --nproc-per-node 4 -m suite compute {key} {bad} {options}"
     assert found[1] == "# on every one of 2 nodes, MASTER_ADDR naming the first"
     block = " ".join(toy.cells[name].key for name in "ab")
@@ -85,8 +88,9 @@ def test_several_processes_stand_behind_torchrun_and_the_command_is_one_that_exi
 
 
 def compute(toy, *names, more=()):
+    toy.write_plans()
     keys = [toy.cells[name].key if name in toy.cells else name for name in names]
-    return main(["compute", *keys, "--profile", "toy.toml", "--device", "cpu", *more])
+    return main(["compute", *keys, *more])
 
 
 def test_compute_computes_these_cells_alone_in_the_order_of_their_needs(tmp_path, monkeypatch, capsys):
@@ -113,12 +117,43 @@ def test_a_need_that_is_not_there_is_named_and_the_other_cells_are_computed(tmp_
     assert toy.words() == dict.fromkeys(CELLS, "missing") | {"a": "done"}
 
 
-def test_a_key_that_no_claim_asks_for_is_refused(tmp_path, monkeypatch, capsys):
+def test_a_key_that_was_not_planned_is_refused(tmp_path, monkeypatch, capsys):
     toy = Toy(tmp_path, monkeypatch, CELLS)
     assert compute(toy, "need", "network-0123") == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("suite: no claim asks for a cell 'network-0123' at profile toy on cpu: did code, profile,")
+    assert line == (
+        "suite: no cell 'network-0123' is planned in evidence: 'claims', with any executor, plans what it will compute"
+    )
     assert toy.words()["need"] == "missing"
+
+
+def test_a_plan_that_is_out_of_date_or_damaged_is_refused(tmp_path, monkeypatch, capsys):
+    toy = Toy(tmp_path, monkeypatch, CELLS)
+    toy.write_plans()
+    file = planned.path_of(toy.store.root, toy.cells["a"].key)
+    whole = json.loads(file.read_text())
+    for change, words in (
+        ({"seed": 7}, "code or libraries changed since 'fake_studies.block-"),
+        ({"code": code_digest("suite.errors"), "modules": ["suite.errors"]}, "code or libraries changed since"),
+        ({"modules": ["suite.errors"]}, "code or libraries changed since 'fake_studies.block-"),
+        ({"needs": 3}, "is damaged: plan again"),
+    ):
+        file.write_text(json.dumps(whole | change))
+        assert main(["compute", toy.cells["a"].key]) == 2
+        assert words in capsys.readouterr().err
+    assert toy.words()["a"] == "missing"
+
+
+def test_a_planned_cell_is_the_cell(tmp_path, monkeypatch):
+    toy = Toy(tmp_path, monkeypatch, CELLS)
+    toy.write_plans()
+    for cell in toy.cells.values():
+        found = planned.read(toy.store.root, cell.key)
+        assert found == cell
+        assert [getattr(found, name) for name in ("label", "weight", "group", "local", "device")] == [
+            getattr(cell, name) for name in ("label", "weight", "group", "local", "device")
+        ]
+        assert found.needs == cell.needs
 
 
 @pytest.mark.parametrize("tries", [2, 9])
@@ -132,7 +167,8 @@ def test_a_cell_that_is_busy_for_a_moment_is_tried_again_and_then_those_that_nee
 
     toy = Toy(tmp_path, monkeypatch, CELLS | {"both": {"needs": ["need", "bad"]}})
     keys = [toy.cells[name].key for name in ("need", "after", "bad", "after bad", "both")]
-    made, blocked = choose(toy.claims, toy.profile, toy.store, keys)
+    toy.write_plans()
+    made, blocked = choose(toy.store, keys)
     assert not blocked
     lock = toy.store.lock(toy.cells["need"].key)
     lock.__enter__()

@@ -16,6 +16,7 @@ from fake_studies.plans import quiet, said
 import suite
 from suite import profile as profiles
 from suite.evidence.store import Store
+from suite.run import planned
 from suite.run.executors import Work, run
 from suite.run.executors.launch import Launch
 from suite.run.executors.slurm import Slurm
@@ -74,9 +75,14 @@ class Toy:
 
     @property
     def launch(self):
-        return Launch(("--profile", str(self.folder / "toy.toml"), "--evidence", str(self.store.root)))
+        return Launch(("--evidence", str(self.store.root)))
+
+    def write_plans(self):
+        """As ``claims`` does before anything is computed."""
+        planned.write(self.store.root, self.cells.values())
 
     def slurm(self, *, device="cpu", again=False, **overrides):
+        self.write_plans()
         work = Work(self.store, device, again=again)
         return Slurm(work, self.profile, self.launch, overrides=overrides, slowest=0.1)
 

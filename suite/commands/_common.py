@@ -1,0 +1,154 @@
+"""What several verbs share: where they print, which claims they look at, how verdicts are shown and kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from suite.errors import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from rich.console import Console
+
+    from suite.assess import Assessment, Evidence, Judged
+    from suite.claim import Claim
+    from suite.run.plan import Plan
+    from suite.session import Session
+
+RECORDED = Path("claims") / "recorded.jsonl"
+OK, NOT_OK, USAGE, INTERRUPTED = 0, 1, 2, 130
+_WIDTH = 140  # columns, where nobody says
+
+
+def say(text: str) -> None:
+    """A line for the person who typed the command."""
+    print(f"suite: {text}", file=sys.stderr)
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Where tables are printed."""
+    from rich.console import Console
+
+    with suppress(ValueError):
+        if int(os.environ.get("COLUMNS", "")) > 0:
+            return Console(stderr=stderr)
+    made = Console(stderr=stderr, width=None if "COLUMNS" not in os.environ else _WIDTH)
+    return made if made.is_terminal else Console(stderr=stderr, width=_WIDTH)
+
+
+def chosen(session: Session, claim: str = "") -> list[Claim]:
+    """The claims that a session selects."""
+    from suite import catalog
+
+    return catalog.select(catalog.discover(), (*session.only, *([claim] if claim else ())))
+
+
+def everything(session: Session, evidence: Evidence, sessions: Sequence[Judged] = ()) -> list[Judged]:
+    """The verdicts of every claim at the session's profiles and at every other profile that has evidence.
+
+    Page and MLflow show all of it, whatever claims the command selected; ``sessions`` is what was judged already.
+    """
+    from suite import catalog
+    from suite.assess import judged, judged_before
+
+    claims = catalog.discover()
+    if session.only or not sessions:
+        sessions = judged(claims, evidence)
+    others, reasons = judged_before(claims, evidence)
+    for reason in reasons:
+        say(reason)
+    return [*sessions, *others]
+
+
+def assessments_of(sessions: Sequence[Judged]) -> list[Assessment]:
+    """All verdicts of judged profiles."""
+    return [assessment for session in sessions for assessment in session.assessments]
+
+
+def show(assessments: list[Assessment], evidence: Evidence, *, as_json: bool) -> int:
+    """Print and store the verdicts; the exit status is by the rule, whether they can be stored or not."""
+    from suite.assess import tally
+    from suite.evidence.disk import Unwritable, writing
+    from suite.show import summary
+    from suite.show.terminal import print_verdicts
+
+    if as_json:
+        print(json.dumps(summary.as_json(assessments), indent=1, allow_nan=False))
+    else:
+        print_verdicts(assessments, console())
+    root = evidence.own.root
+    try:
+        with writing(root):
+            root.mkdir(parents=True, exist_ok=True)
+            summary.write_json(root / f"claims-{evidence.profile.name}.json", assessments)
+    except Unwritable as fault:
+        say(f"the verdicts are not kept: {fault}")
+    return OK if tally(assessments).ok else NOT_OK
+
+
+def copies_differ(claims: Sequence[Claim], evidence: Evidence) -> bool:
+    """Compare given copies of released files with the embedded figures; each that is not equal is named once."""
+    from suite.claim import originals_of
+    from suite.evidence.released import Match, check, report
+
+    originals = originals_of(claims)
+    if not evidence.profile.released or not originals:
+        return False
+    checked = check(originals, evidence.profile.released)
+    for words in report(checked):
+        say(words)
+    return any(one.match in (Match.DIFFERENT, Match.UNREADABLE) for one in checked)
+
+
+def say_of_device(session: Session, evidence: Evidence, *, here: bool) -> None:
+    """Say that a GPU stands idle, where one seems to be there and none can be used."""
+    from suite.evidence.runtime import driver_version, why_no_cuda
+    from suite.run.resources import device_of
+    from suite.session import AUTO
+
+    automatic = session.device == AUTO and device_of(evidence.profile) == AUTO
+    if here and automatic and evidence.profile.device == "cpu" and driver_version():
+        say(f"no GPU is used, though a driver answers: {why_no_cuda()}")
+
+
+def say_whose(evidence: Evidence) -> None:
+    """Name the bundles whose cells a command used; nothing where there are none."""
+    for text in evidence.lent():
+        say(text)
+
+
+def if_possible(view: str, command: str, make: Callable[[], None]) -> None:
+    """Bring a view up to date; it shows what is stored, so no verdict and no exit status depends on it."""
+    try:
+        make()
+    except Exception as fault:  # noqa: BLE001 - whatever a view raises, the evidence is complete
+        say(f"{view} is not up to date: {one_line(fault)}; '{command}' tries again")
+
+
+def write_page(evidence: Evidence, sessions: Sequence[Judged]) -> None:
+    """Write the page of some sessions' verdicts."""
+    from suite.evidence.disk import writing
+    from suite.show.page import report
+    from suite.show.recorded import history
+
+    with writing(evidence.own.root):
+        page = report.write_report(evidence.own.root, sessions, history=history(RECORDED))
+    say(f"the report page is {page}")
+
+
+def print_left(made: Plan, evidence: Evidence, *, workers: int | None = 1, failures: bool = False) -> None:
+    """What there is, what jobs have in hand, and what the rest costs."""
+    from suite.run.costs import estimate
+    from suite.run.jobs import Ledger, without_submitted
+    from suite.show.terminal import print_plan
+
+    left, looks = without_submitted(made, Ledger(evidence.own))
+    costs = estimate(left, evidence.profile, workers=workers)
+    status = evidence.session.command("status")
+    print_plan(left, evidence.profile, costs, console(), looks=looks, failures=failures, status=status)
