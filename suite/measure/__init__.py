@@ -17,7 +17,8 @@ bfloat16, float16, float32 or float64, on any device, and sums in float64.
 | ``nulls`` | features for which a finding must fail |
 | ``planted`` | features for which a finding must hold |
 | ``depth`` | the shape of a profile over layers |
-| ``stream`` | all of it over any number of images in one forward pass |
+| ``probe``, ``probes`` | each measurement as something that images stream through, one file each: add one there |
+| ``stream`` | any of them, in every layer, over any number of images in one forward pass |
 | ``goldens`` | agreement with numbers computed by the authors' released code |
 
 Nothing here imports another part of the suite.
