@@ -123,10 +123,13 @@ class ClassAttention(FeatureMethod):
 
     name = "class_attention"
     title = "class-token attention"
-    paper = "Wang et al., arXiv 2210.00944"
+    paper = "Wang et al., BMVC 2022"
     year = 2022
     aligns = "attention of the class token, and the class feature"
-    source = "arXiv 2210.00944; github wangkai930418/attndistill, engine/engine_dino_transfer.py and scripts"
+    source = (
+        "Wang et al., Attention Distillation, BMVC 2022; github wangkai930418/attndistill, "
+        "engine/engine_dino_transfer.py and scripts"
+    )
     licence = "none given"
     differs = (
         "the printed scripts use weights 1 and .1, the code's defaults are 20 and 20; its option for cosine is unused"
