@@ -1,5 +1,7 @@
 """FD, VkD, ScaleKD, TinyMIM and attention transfer: what they must not depend on, and what stays true after a step."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -21,7 +23,7 @@ from suite.train.optim import optimiser
 
 EXACT = {"rtol": 1e-9, "atol": 1e-12}  # float64, sums of some thousand terms of order one
 seeds = st.integers(0, 2**31)
-DECAYED = {"lr": 0.05, "weight_decay": 0.05}
+DECAYED = SimpleNamespace(rate=0.05, weight_decay=0.05)
 
 
 def drawn(seed, *shape):

@@ -1,6 +1,7 @@
 """What every method owes its users; a new method is covered by being found."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -222,7 +223,7 @@ def test_a_student_that_is_the_teacher_gets_finite_gradients(name):
 @every_method
 def test_what_learns_is_in_one_group_of_the_optimiser_and_matrices_alone_decay(name):
     method = made(name)
-    recipe = {"lr": 1e-3, "weight_decay": 0.05}
+    recipe = SimpleNamespace(rate=1e-3, weight_decay=0.05)
     adam = optimiser(torch.nn.ModuleDict({"student": torch.nn.Linear(2, 2), "method": method}), recipe)
     groups = {id(p): group["weight_decay"] for group in adam.param_groups for p in group["params"]}
     listed = [id(p) for group in adam.param_groups for p in group["params"]]
