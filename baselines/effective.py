@@ -92,11 +92,9 @@ def at_weight(method: Method, found: Effective, wanted: float) -> None:
 
 
 def _blocks(network: nn.Module) -> list[list[nn.Parameter]]:
-    """Trainable parameters of every block (or stage) of a student, in order."""
+    """Trainable parameters of every block (or stage) of a student, in order; of a network without them, all."""
     backbone = getattr(network, "backbone", network)
-    parts = getattr(backbone, "blocks", None) or getattr(backbone, "layers", None)
-    if parts is None:
-        raise ValueError(f"{type(backbone).__name__} has no blocks: choose a network of transformer blocks")
+    parts = getattr(backbone, "blocks", None) or getattr(backbone, "layers", None) or [backbone]
     return [[p for p in part.parameters() if p.requires_grad] for part in parts]
 
 

@@ -386,8 +386,10 @@ def run_block(benches: Sequence[Bench]) -> Results:
     Returns:
         by cell key: ``accuracy_last``, ``accuracy_best`` [percent, evaluation images], ``correct`` [I] of the last
         epoch, ``steps`` [E], ``trajectory`` [E, percent], ``profile.NAME`` [E, L], ``parameters`` and ``width``
-        [channels of the first layer] of the student; where an average of the weights is kept, ``accuracy_ema_last``,
-        ``accuracy_ema_best``, ``correct_ema`` and ``trajectory_ema`` as well; or the fault that ended this student.
+        [channels of the first layer] of the student; where there is a teacher, ``effective_weight_first`` and ``_last``
+        (:mod:`baselines.effective`, at the first and the last step); where an average of the weights is kept,
+        ``accuracy_ema_last``, ``accuracy_ema_best``, ``correct_ema`` and ``trajectory_ema`` as well; or the fault that
+        ended this student.
         Where the cell asks for it, the last weights, raw and averaged, lie in its folder.
     """
     block = Block(benches)
@@ -448,6 +450,7 @@ def _result(student: Student, correct: Mapping[str, Any], example: torch.Tensor)
         "parameters": np.int64(sum(p.numel() for p in student.network.parameters())),
         "width": np.int64(shape.maps[0].channels),
     }
+    arrays |= {f"effective_weight_{when}": np.float64(ratio) for when, ratio in student.effective.items()}
     for ending in ("", "_ema") if student.average else ("",):
         course = np.array([record[f"accuracy{ending}"] for record in student.history])
         arrays |= {

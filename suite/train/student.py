@@ -20,6 +20,7 @@ import torch
 from torch import nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
+from baselines.effective import effective
 from baselines.protocol import total
 from suite.errors import Stopped, SuiteError, one_line
 from suite.seeding import drawing_from, mixed_seed
@@ -103,6 +104,8 @@ class Student:
         report: told the share done and a line for people.
         done: steps so far.
         history: one record an evaluation.
+        effective: weight of the method's own terms beside SoftKD's, at the first and at the last step
+            (:mod:`baselines.effective`); of the process that has a step's first slice, which leads.
         fault: what ended it.
     """
 
@@ -124,6 +127,7 @@ class Student:
     report: Callable[[float, str], None] = lambda _fraction, _text: None
     done: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
+    effective: dict[str, float] = field(default_factory=dict)
     fault: Exception | None = None
 
     def __post_init__(self) -> None:
@@ -187,6 +191,7 @@ class Student:
             "scale": (self._scale, self._healthy),
             "done": self.done,
             "history": self.history,
+            "effective": self.effective,
             "sums": self._sums,
             "since": self._since,
         }
@@ -235,7 +240,7 @@ class Student:
             self.average.module.load_state_dict(state["average"])
         self._optimiser.load_state_dict(state["optimiser"])
         self._scale, self._healthy = state["scale"]
-        self.done, self.history = state["done"], state["history"]
+        self.done, self.history, self.effective = state["done"], state["history"], state["effective"]
         self._sums, self._since, self._saved = state["sums"], state["since"], state["done"]
         self.report(self.done / self.steps, f"goes on after {self.done} of {self.steps} steps")
 
@@ -272,11 +277,29 @@ class Student:
         self._optimiser.zero_grad(set_to_none=True)
 
     def _learn(self, batch: Batch, seed: int, number: int) -> None:
-        terms = self.terms(batch, self.given(batch, number), seed)
+        given = self.given(batch, number)
+        if number == 0 and given is not None and self.done in (0, self.steps - 1):
+            self._weigh(batch, given, seed)
+        terms = self.terms(batch, given, seed)
         loss = total(terms)
         (loss * (self._scale / self.slices)).backward()  # type: ignore[no-untyped-call]
         for name, value in {**terms, "loss": loss}.items():
             self._terms[name] = self._terms.get(name, 0.0) + value.detach().double() / self.slices
+
+    def _weigh(self, batch: Batch, given: Outputs, seed: int) -> None:
+        """Note the effective weight of the method's own terms."""
+        private = drawing_from(seed, device=self.numerics.device) if self._draws else nullcontext()
+        with self.numerics.autocast(), private:
+            found = effective(
+                self.method,
+                self.network,
+                batch.pixels,
+                given,
+                batch.labels,
+                generator=torch.Generator().manual_seed(seed),
+                progress=self.done / self.steps,
+            )
+        self.effective["last" if self.done else "first"] = found.ratio
 
     def given(self, batch: Batch, number: int) -> Outputs | None:
         """What the method is told of the teacher: what it taps, replaced where the target is another."""

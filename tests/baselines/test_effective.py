@@ -7,7 +7,7 @@ import torch
 from baseline_nets import images, seeded
 from timm.models import Cait
 
-from baselines import METHODS, build
+from baselines import METHODS, Outputs, build
 from baselines.effective import Effective, at_weight, effective
 from baselines.students import Tapped, ViTConfig, build_student, width_aware
 
@@ -108,11 +108,16 @@ def test_without_terms_of_its_own_there_is_nothing_to_weigh():
     assert Effective(0, 1.0, 0.0).ratio == math.inf
 
 
-def test_a_network_without_blocks_is_refused():
-    with pytest.raises(ValueError, match="choose a network of transformer blocks"):
-        effective(made("soft_kd"), NoBlocks(), X, TEACHER(X), Y, generator=seeded())
-
-
 class NoBlocks(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = torch.nn.Linear(64, 5)
+
     def forward(self, pixels, **_asked):
-        return STUDENT(pixels)
+        return Outputs(self.head(pixels.flatten(1)))
+
+
+def test_a_network_without_blocks_is_one_block():
+    found = effective(made("soft_kd"), NoBlocks(), X, TEACHER(X), Y, generator=seeded())
+    assert found.block == 0
+    assert found.ratio > 0

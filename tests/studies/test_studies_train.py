@@ -74,6 +74,8 @@ def test_a_student_has_the_documented_arrays(computed, name):
     layers = STUDENT["depth"]
     shapes = {"accuracy_last": (), "accuracy_best": (), "parameters": (), "width": (), "correct": (TEST_VIEWS,)}
     shapes |= {"steps": (2,), "trajectory": (2,)} | {f"profile.{each}": (2, layers) for each in study.PROFILES}
+    if cell.spec["method"]["name"] != "none":
+        shapes |= {"effective_weight_first": (), "effective_weight_last": ()}
     assert {each: values.shape for each, values in found.items()} == shapes
     assert found["steps"].tolist() == [PER_EPOCH * round(epochs / 2), PER_EPOCH * epochs]
     assert found["correct"].dtype == bool

@@ -1,10 +1,16 @@
-"""What a method does to its parameters after every update, the trainer lets it do."""
+"""What the trainer does for a method beside training it: the hook after an update, and how much its weight counts."""
 
 import pytest
 import torch
-from train_nets import run, student
+from train_nets import assert_same, run, student
 
 from baselines import METHODS
+
+
+def folder(parent, name):
+    made = parent / name
+    made.mkdir()
+    return made
 
 
 @pytest.fixture
@@ -36,3 +42,21 @@ def test_every_method_is_asked_once_after_every_update(name, tmp_path, monkeypat
     monkeypatch.setattr(type(one.method), "after_step", lambda _self: calls.append(one.done))
     run([one])
     assert calls == list(range(one.steps))
+
+
+def test_the_effective_weight_is_noted_at_both_ends_and_survives_a_restart(tmp_path):
+    one, plain = student("projector_kd", tmp_path), student("none", tmp_path)
+    run([one, plain])
+    assert one.effective.keys() == {"first", "last"}
+    assert all(ratio > 0 for ratio in one.effective.values())
+    assert plain.effective == {}
+    assert student("projector_kd", tmp_path).effective == one.effective
+
+
+def test_noting_it_changes_no_training(tmp_path, monkeypatch):
+    one = student("manifold_kd", folder(tmp_path, "one"))
+    run([one])
+    monkeypatch.setattr(type(one), "_weigh", lambda *_: None)
+    other = student("manifold_kd", folder(tmp_path, "other"))
+    run([other])
+    assert_same(one, other)
