@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from claims._released_tables import tokens_of
+from claims._released_tables import RANKS, tokens_of
 from suite.evidence.released import RankRow
 from suite.measure.nulls import MatchedGaussian
 from suite.measure.rank import dims_for, energies, upper_percentile
@@ -63,18 +63,37 @@ def rotating_gap(row: RankRow, *, seed: int = 0) -> float:
     Every image's tokens have the printed per-image spectrum and lie in a subspace drawn at random, so that the shared
     spectrum of many images is flat: the gap is rotation and nothing else.
     """
-    generator = torch.Generator().manual_seed(seed)
+    images = _turned(row, IMAGES, tokens_of(row.model), torch.Generator().manual_seed(seed))
+    own = dims_for(energies(images), (PERCENT / 100,))
+    shared = dims_for(images.square().sum(dim=1), (PERCENT / 100,))
+    return float(np.log2(_printed([shared]) / _printed([own])))
+
+
+def drawn_from(model: str, images: int, tokens: int, generator: torch.Generator) -> Tensor:
+    """Images of a network's printed per-image spectrum, each in random directions of its own.
+
+    Args:
+        model: row of the rank table.
+        images: how many.
+        tokens: of an image.
+        generator: on the CPU.
+
+    Returns:
+        ``[images, tokens, C]`` float64.
+    """
+    return _turned(RANKS.row(model), images, tokens, generator)
+
+
+def _turned(row: RankRow, images: int, tokens: int, generator: torch.Generator) -> Tensor:
     lengths = np.diff([0, *row.own.values(), row.channels])
     energy = np.diff([0.0, *(percent / 100 for percent in row.own), 1.0])
     scale = torch.tensor(np.sqrt(np.repeat(energy / lengths, lengths)))
-    own, shared = [], []
-    for _ in range(IMAGES):
+    made = []
+    for _ in range(images):
         turned, _ = torch.linalg.qr(torch.randn(row.channels, row.channels, generator=generator, dtype=torch.float64))
-        tokens = torch.randn(1, tokens_of(row.model), row.channels, generator=generator, dtype=torch.float64)
-        piece = (tokens * scale) @ turned
-        own.append(dims_for(energies(piece), (PERCENT / 100,)))
-        shared.append(dims_for(piece.square().sum(dim=1), (PERCENT / 100,)))
-    return float(np.log2(_printed(shared) / _printed(own)))
+        drawn = torch.randn(tokens, row.channels, generator=generator, dtype=torch.float64)
+        made.append((drawn * scale) @ turned)
+    return torch.stack(made)
 
 
 def flat(row: RankRow) -> NDArray[np.float64]:

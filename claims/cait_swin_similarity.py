@@ -5,7 +5,8 @@ judged there by eye, with no measure, no layer matching and no contrast.
 
 Here: Swin's stage ends are matched to the CaiT layers at the same share of all blocks (in Swin-S: after 2, 4,
 22 and 24 of 24 blocks), likeness is the correlation of log-spectra on a common frequency grid, and it must
-exceed what random matchings give. The same by CKA on the same images, and a ResNet as a contrast.
+exceed what random matchings give. The same by CKA on the same images, and a ResNet as a contrast. Two CaiTs that differ
+by their seed alone must be alike by any measure that could tell what an architecture encodes: the positive control.
 
 Cost: shares its cells with ``u_shape``.
 Expect: spectra of any network correlate, so the contrast decides.
@@ -19,13 +20,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from claims.papers import SPECTRAL_KD
-from suite.claim import Claim, Control, Criterion, Deviation, PerSeed, Published, Quantity
+from suite.claim import Claim, Control, Criterion, Deviation, PerSeed, Published, Quantity, Role, Unavailable, block_rng
 from suite.judge import Region
 from suite.measure.similarity import debiased_cka, debiased_cka_table, spectrum_similarity
 from suite.studies.cells import representation
 
 if TYPE_CHECKING:
-    from suite.evidence.cell import Result
+    from suite.evidence.cell import Cell, Result
+    from suite.profile import Profile
 
 PROBES = ("spectrum", "permuted_spectrum", "pooled")
 CAIT, SWIN, RESNET = (representation(role, probes=PROBES) for role in ("cait", "swin", "resnet"))
@@ -34,6 +36,24 @@ SWIN_UNTRAINED = representation("swin", trained=False, probes=PROBES)
 
 # Blocks of Swin-S per stage (2, 2, 18, 2) of 24, as CaiT-S24 has: the published pair of networks.
 STAGE_ENDS = np.cumsum([2, 2, 18, 2]) / 24
+
+
+def _another_cait(profile: Profile, seed: int) -> Cell:
+    """The CaiT of the next seed, the first one's after the last.
+
+    Raises:
+        Unavailable: there is one CaiT only.
+    """
+    seeds = list(profile.seeds)
+    if len(seeds) == 1:
+        raise Unavailable("one CaiT is there, and no second one of another seed to be alike")
+    return CAIT(profile, seeds[(seeds.index(seed) + 1) % len(seeds)])
+
+
+def _stages(other: Result) -> list[int]:
+    """The other network's layers that are matched: its stages, or CaiT's layers at the same depths."""
+    layers = len(other.arrays["channels"])
+    return list(range(layers)) if layers == len(STAGE_ENDS) else _matched_layers(other)
 
 
 def _matched_layers(cait: Result) -> list[int]:
@@ -56,27 +76,26 @@ def _pooled(result: Result) -> list[np.ndarray]:
 
 def _matched(cait: Result, other: Result, measure: str = "amplitude") -> float:
     """Mean likeness of the layers matched by depth."""
-    pairs = enumerate(_matched_layers(cait))
-    return float(np.mean([_likeness(cait, row, other, column, measure) for column, row in pairs]))
+    pairs = zip(_matched_layers(cait), _stages(other), strict=True)
+    return float(np.mean([_likeness(cait, row, other, column, measure) for row, column in pairs]))
 
 
 def _above_random(cait: Result, other: Result, measure: str = "amplitude") -> float:
     """Mean likeness of the matched layers minus the 95th percentile over random matchings."""
-    rows, columns = len(cait.arrays["channels"]), len(other.arrays["channels"])
+    rows, matched = len(cait.arrays["channels"]), _stages(other)
     if measure == "cka":
-        table = debiased_cka_table(_pooled(cait), _pooled(other))
+        pooled = _pooled(other)
+        table = debiased_cka_table(_pooled(cait), [pooled[column] for column in matched])
     else:
-        table = np.array(
-            [[_likeness(cait, row, other, column, measure) for column in range(columns)] for row in range(rows)]
-        )
-    generator, stages = np.random.default_rng(0), np.arange(columns)
-    random = [table[generator.integers(0, rows, columns), stages].mean() for _ in range(2000)]
+        table = np.array([[_likeness(cait, row, other, column, measure) for column in matched] for row in range(rows)])
+    generator, stages = block_rng(cait, 0), np.arange(len(matched))
+    random = [table[generator.integers(0, rows, len(matched)), stages].mean() for _ in range(2000)]
     return float(table[_matched_layers(cait), stages].mean() - np.quantile(random, 0.95))
 
 
 def _cka_of_other_images(cait: Result, swin: Result) -> float:
     """CKA of the matched layers when Swin's images are put in another order."""
-    order = np.random.default_rng(0).permutation(len(swin.arrays["pooled.00"]))
+    order = block_rng(swin, 1).permutation(len(swin.arrays["pooled.00"]))
     pairs = [
         debiased_cka(cait.arrays[f"pooled.{row:02d}"], swin.arrays[f"pooled.{column:02d}"][order])
         for column, row in enumerate(_matched_layers(cait))
@@ -87,6 +106,7 @@ def _cka_of_other_images(cait: Result, swin: Result) -> float:
 CORRELATION = Quantity("mean correlation of log-spectra, matched layers", "", "more alike")
 EXCESS = Quantity("likeness of matched layers above the 95th percentile of random matchings", "", "more alike")
 PRINTED = (Published(SPECTRAL_KD, "layer-wise spectra of CaiT and Swin", text="alike, by eye"),)
+ANOTHER = "another CaiT, trained from another seed, in Swin's place"
 PERMUTED = "the order of channels is arbitrary: shuffled once in both networks, nothing is left to be alike"
 
 CLAIM = Claim(
@@ -103,11 +123,12 @@ CLAIM = Claim(
     criteria=(
         Criterion(
             key="spectra",
-            sentence="The channel spectra of matched layers correlate.",
+            sentence="The channel spectra of CaiT's and Swin's layers at matched depths correlate.",
             quantity=CORRELATION,
             region=Region.at_least(np.sqrt(0.5)),
             because="alike should mean that at least half of the variance over frequencies is shared, r² ≥ 0.5",
             evidence=PerSeed((CAIT, SWIN), _matched),
+            positive_controls=(Control("another_cait", ANOTHER, PerSeed((CAIT, _another_cait), _matched)),),
             negative_controls=(
                 Control(
                     "permuted_channels",
@@ -125,11 +146,12 @@ CLAIM = Claim(
         ),
         Criterion(
             key="spectra_by_depth",
-            sentence="Layers of equal depth are more alike than randomly matched ones.",
+            sentence="By their spectra, CaiT's and Swin's layers of equal depth are more alike than others.",
             quantity=EXCESS,
             region=Region.at_least(0.0),
             because="the 95th percentile of random matchings is itself the smallest excess chance does not give",
             evidence=PerSeed((CAIT, SWIN), _above_random),
+            positive_controls=(Control("another_cait", ANOTHER, PerSeed((CAIT, _another_cait), _above_random)),),
             negative_controls=(
                 Control(
                     "permuted_channels",
@@ -146,7 +168,15 @@ CLAIM = Claim(
             quantity=Quantity("correlation CaiT-Swin minus correlation CaiT-ResNet, matched layers", "", "Swin nearer"),
             region=Region.at_least(0.1),
             because="a correlation apart by less than 0.1 cannot be told by eye, which is how it was judged",
+            role=Role.PROBE,
             evidence=PerSeed((CAIT, SWIN, RESNET), lambda c, s, r: _matched(c, s) - _matched(c, r)),
+            positive_controls=(
+                Control(
+                    "another_cait",
+                    ANOTHER,
+                    PerSeed((CAIT, _another_cait, RESNET), lambda c, s, r: _matched(c, s) - _matched(c, r)),
+                ),
+            ),
             negative_controls=(
                 Control(
                     "permuted_channels",
@@ -161,11 +191,19 @@ CLAIM = Claim(
         ),
         Criterion(
             key="cka_by_depth",
-            sentence="By CKA on the same images, too, layers of equal depth are more alike than randomly matched ones.",
+            sentence="By CKA on the same images, CaiT's and Swin's layers of equal depth are more alike than others.",
+            role=Role.PROBE,
             quantity=EXCESS,
             region=Region.at_least(0.0),
             because="the 95th percentile of random matchings is itself the smallest excess chance does not give",
             evidence=PerSeed((CAIT, SWIN), lambda cait, swin: _above_random(cait, swin, "cka")),
+            positive_controls=(
+                Control(
+                    "another_cait",
+                    ANOTHER,
+                    PerSeed((CAIT, _another_cait), lambda cait, other: _above_random(cait, other, "cka")),
+                ),
+            ),
             negative_controls=(
                 Control(
                     "untrained",
@@ -178,11 +216,19 @@ CLAIM = Claim(
         ),
         Criterion(
             key="cka",
-            sentence="Matched layers arrange the same images alike.",
+            sentence="CaiT's and Swin's layers at matched depths arrange the same images alike.",
+            role=Role.PROBE,
             quantity=Quantity("mean CKA of matched layers on the same images (unbiased)", "", "more alike"),
             region=Region.at_least(0.5),
             because="alike should mean that half of the geometry is shared",
             evidence=PerSeed((CAIT, SWIN), lambda cait, swin: _matched(cait, swin, "cka")),
+            positive_controls=(
+                Control(
+                    "another_cait",
+                    ANOTHER,
+                    PerSeed((CAIT, _another_cait), lambda cait, other: _matched(cait, other, "cka")),
+                ),
+            ),
             negative_controls=(
                 Control(
                     "other_images",

@@ -5,7 +5,9 @@ called the features globally low-rank; version 2 says: per image, each image in 
 
 Cost: shares its cells with ``u_shape``.
 Expect: low per-image rank is inherited from images and capped by the number of tokens; part of the gap to the
-shared basis needs no rotation at all; the spectral energy pattern comes out at p for noise, too.
+shared basis needs no rotation at all; the spectral energy pattern comes out at p for noise, too. Rotation is read where
+both comparisons are at the same token positions and what all images share there is taken out: halves of one image never
+share a position while those of two images do, which hides rotation.
 Command: ``nox -s claims -- -k low_rank``.
 """
 
@@ -16,14 +18,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from claims._released_nulls import drawn_from
 from claims.papers import ENCODING_MISMATCH
-from suite.claim import Claim, Control, Criterion, Deviation, PerSeed, Published, Quantity
+from suite.claim import Claim, Constant, Control, Criterion, Deviation, PerSeed, Published, Quantity, Role
 from suite.judge import Region
-from suite.measure.energy_pattern import PERCENTS, energy_pattern
-from suite.measure.nulls import MatchedGaussian, one_hot, white
+from suite.measure.energy_pattern import PERCENTS, breadth, energy_pattern, sorted_energy_pattern, white_sorted_pattern
+from suite.measure.nulls import MatchedGaussian, generator_for, one_hot, white
+from suite.measure.planted import autoregressive, spiked
 from suite.measure.rank import SHARES, per_image_dims
 from suite.measure.shared_basis import shared_basis, shared_dims
-from suite.measure.subspace import image_overlaps
+from suite.measure.subspace import matched_image_overlaps
 from suite.studies.cells import representation
 
 if TYPE_CHECKING:
@@ -35,6 +39,7 @@ PROBES = ("ranks", "shared_ranks", "null_ranks", "angles", "energy_pattern")
 CAIT, CAIT_UNTRAINED = (representation("cait", trained=trained, probes=PROBES) for trained in (True, False))
 NINETY, NINETY_FIVE = SHARES.index(0.90), SHARES.index(0.95)
 NULL_IMAGES = 128
+SPIKED_SHARE, SPIKED_DIMS = 0.5, 4  # of an image's energy, in directions that only it uses
 
 
 def _last(name: str, result: Result) -> np.ndarray:
@@ -57,8 +62,37 @@ def _per_image(result: Result) -> float:
 def _per_image_null(result: Result) -> float:
     """White Gaussian tokens of the same number and width."""
     tokens, channels = int(result.arrays["tokens"][-1]), int(result.arrays["channels"][-1])
-    noise = white(NULL_IMAGES, tokens, channels, generator=torch.Generator().manual_seed(0))
+    noise = white(NULL_IMAGES, tokens, channels, generator=generator_for(result.seed, "white images"))
     return _published_percentile(per_image_dims(noise)[:, NINETY_FIVE].numpy()) / _cap(result)
+
+
+def _printed_network(result: Result) -> float:
+    """The printed CaiT-S24 seen through as many tokens: images of its per-image spectrum, rotated at random."""
+    tokens = int(result.arrays["tokens"][-1])
+    images = drawn_from("CaiT-S24", NULL_IMAGES, tokens, generator_for(result.seed, "printed network"))
+    return _published_percentile(per_image_dims(images)[:, NINETY_FIVE].numpy()) / min(tokens, images.shape[2])
+
+
+def _shared_of_white(result: Result) -> float:
+    """White tokens: every channel in equal use, in every image."""
+    tokens, channels = int(result.arrays["tokens"][-1]), int(result.arrays["channels"][-1])
+    noise = white(NULL_IMAGES, tokens, channels, generator=generator_for(result.seed, "white basis"))
+    return _published_percentile(shared_dims(noise, shared_basis(noise)).numpy()[:, NINETY_FIVE]) / channels
+
+
+def _null_images(result: Result, topic: str, *, tokens: int = 0) -> torch.Tensor:
+    """Gaussian images with the network's shared spectrum, drawn for the block: one covariance, no rotation."""
+    spectrum = torch.from_numpy(_last("shared_spectrum", result))
+    count = tokens or int(result.arrays["tokens"][-1])
+    generator = generator_for(result.seed, topic)
+    return torch.cat(list(MatchedGaussian(spectrum, images=NULL_IMAGES, tokens=count, generator=generator)))
+
+
+def _rotating_images(result: Result) -> torch.Tensor:
+    """The same with half of each image's energy in four directions of its own: rotation by construction."""
+    images = _null_images(result, "rotating")
+    dims = min(SPIKED_DIMS, images.shape[2])
+    return spiked(images, SPIKED_SHARE, dims=dims, generator=generator_for(result.seed, "spikes"))
 
 
 def _shared(result: Result) -> float:
@@ -74,41 +108,44 @@ def _gap_above_null(result: Result) -> float:
     return observed - _gap(_last("null_shared_dims", result), _last("null_svd_dims", result))
 
 
-def _gap_of_null_halves(result: Result) -> float:
-    """The same quantity on features without rotation: one half of the null's images against the other."""
-    shared, own = _last("null_shared_dims", result), _last("null_svd_dims", result)
-    half = len(own) // 2
-    return _gap(shared[:half], own[:half]) - _gap(shared[half:], own[half:])
-
-
 def _gap_of_repeated_tokens(result: Result) -> float:
     """The same quantity on the null with every token repeated four times, as neighbouring patches nearly are.
 
     Repetition lowers the rank of an image and leaves the shared basis as it is: a gap without any rotation.
     """
-    generator = torch.Generator().manual_seed(0)
-    spectrum = torch.from_numpy(_last("shared_spectrum", result))
     distinct = max(2, int(result.arrays["tokens"][-1]) // 4)
-    images = torch.cat(list(MatchedGaussian(spectrum, images=NULL_IMAGES, tokens=distinct, generator=generator)))
-    repeated = images.repeat_interleave(4, dim=1)
-    shared = shared_dims(repeated, shared_basis(repeated)).numpy()
-    observed = _gap(shared, per_image_dims(repeated).numpy())
+    return _gap_of_images(_null_images(result, "repeated", tokens=distinct).repeat_interleave(4, dim=1), result)
+
+
+def _gap_of_images(images: torch.Tensor, result: Result) -> float:
+    shared = shared_dims(images, shared_basis(images)).numpy()
+    observed = _gap(shared, per_image_dims(images).numpy())
     return observed - _gap(_last("null_shared_dims", result), _last("null_svd_dims", result))
 
 
+def _gap_of_rotation(result: Result) -> float:
+    return _gap_of_images(_rotating_images(result), result)
+
+
 def _rotation(result: Result) -> float:
-    return float(np.mean(_last("angles_split", result) - _last("angles_cross", result)))
+    return float(np.mean(_last("centred_split", result) - _last("centred_cross", result)))
 
 
-def _null_rotation(result: Result) -> float:
-    """The same on Gaussian tokens with the network's shared spectrum: one covariance, no rotation."""
-    tokens = int(result.arrays["tokens"][-1])
-    generator = torch.Generator().manual_seed(0)
-    spectrum = torch.from_numpy(_last("shared_spectrum", result))
-    images = torch.cat(list(MatchedGaussian(spectrum, images=NULL_IMAGES, tokens=tokens, generator=generator)))
-    directions = int(np.ceil(np.median(_last("svd_dims", result)[:, NINETY])))
-    across, within = image_overlaps(images, min(directions, tokens // 2), generator=generator)
-    return float((within - across).mean())
+def _rotation_of(images: Callable[[Result], torch.Tensor]) -> Callable[[Result], float]:
+    """The same of artificial images, in as many directions as the network's images need."""
+
+    def value(result: Result) -> float:
+        made = images(result)
+        directions = int(np.ceil(np.median(_last("svd_dims", result)[:, NINETY])))
+        across, within = matched_image_overlaps(
+            made,
+            min(directions, made.shape[1] // 2),
+            generator=generator_for(result.seed, "halves"),
+            centred=True,
+        )
+        return float((within - across).mean())
+
+    return value
 
 
 def _off_diagonal(curve: np.ndarray) -> float:
@@ -128,10 +165,42 @@ def _pattern_of(tokens: Callable[..., torch.Tensor]) -> Callable[[Result], float
 
     def value(result: Result) -> float:
         channels = int(result.arrays["channels"][-1])
-        made = tokens(NULL_IMAGES, 196, channels, generator=torch.Generator().manual_seed(0))
+        made = tokens(NULL_IMAGES, 196, channels, generator=generator_for(result.seed, "pattern", tokens.__name__))
         return _off_diagonal(energy_pattern(made).curve.numpy())
 
     return value
+
+
+def _breadth(curve: np.ndarray, result: Result) -> float:
+    """Bins that the power needs, sorted, as a share of those that white noise needs: the least over p."""
+    noise = white_sorted_pattern(len(curve), generator=generator_for(result.seed, "white pattern"))
+    return float(breadth(curve, noise.curve.numpy()).min())
+
+
+def _sorted_breadth(result: Result) -> float:
+    return _breadth(_last("sep_sorted", result), result)
+
+
+def _breadth_of_noise(correlation: float) -> Callable[[Result], float]:
+    """The same of noise whose neighbouring channels correlate; of white noise at 0."""
+
+    def value(result: Result) -> float:
+        channels = int(result.arrays["channels"][-1])
+        made = white(NULL_IMAGES, 64, channels, generator=generator_for(result.seed, "breadth"))
+        curve = sorted_energy_pattern(autoregressive(made, correlation)).curve.numpy()
+        return _breadth(curve, result)
+
+    return value
+
+
+def _one_dimension(result: Result) -> float:
+    """The step of a rank per possible dimension."""
+    return 1 / _cap(result)
+
+
+def _one_channel(result: Result) -> float:
+    """The step of a rank per channel."""
+    return 1 / int(result.arrays["channels"][-1])
 
 
 RANK_TABLE = "rank table, row CaiT-S24"
@@ -157,17 +226,32 @@ CLAIM = Claim(
             ),
             region=Region.at_most(0.5),
             because="low-rank should mean less than half of the min(tokens, channels) dimensions an image can have",
-            evidence=PerSeed((CAIT,), _per_image),
+            evidence=PerSeed((CAIT,), _per_image, resolution=_one_dimension),
+            positive_controls=(
+                Control(
+                    "printed_network",
+                    "images of CaiT-S24's printed per-image spectrum, seen through as many tokens as here",
+                    PerSeed((CAIT,), _printed_network, resolution=_one_dimension),
+                ),
+            ),
             negative_controls=(
-                Control("white_noise", "Gaussian tokens, as many and as wide", PerSeed((CAIT,), _per_image_null)),
-                Control("untrained", "the same architecture before training", PerSeed((CAIT_UNTRAINED,), _per_image)),
+                Control(
+                    "white_noise",
+                    "Gaussian tokens, as many and as wide",
+                    PerSeed((CAIT,), _per_image_null, resolution=_one_dimension),
+                ),
+                Control(
+                    "untrained",
+                    "the same architecture before training",
+                    PerSeed((CAIT_UNTRAINED,), _per_image, resolution=_one_dimension),
+                ),
             ),
             published=(Published(ENCODING_MISMATCH, RANK_TABLE, value=61 / 196, text="61 of 196"),),
             figure="ranks",
         ),
         Criterion(
             key="shared_basis_rank",
-            sentence="One basis for all images needs most of the channels.",
+            sentence="One basis for the final features of all images needs most of the channels.",
             quantity=Quantity(
                 "dimensions of a shared basis for 95 % of an image's energy, 99th percentile, per channel",
                 "",
@@ -175,16 +259,28 @@ CLAIM = Claim(
             ),
             region=Region.at_least(0.5),
             because="no small shared subspace should mean at least half of the channels",
-            evidence=PerSeed((CAIT,), _shared),
+            evidence=PerSeed((CAIT,), _shared, resolution=_one_channel),
+            positive_controls=(
+                Control(
+                    "white_noise",
+                    "Gaussian tokens, as many and as wide: every channel in equal use",
+                    PerSeed((CAIT,), _shared_of_white, resolution=_one_channel),
+                ),
+            ),
             negative_controls=(
-                Control("untrained", "the same architecture before training", PerSeed((CAIT_UNTRAINED,), _shared)),
+                Control(
+                    "untrained",
+                    "the same architecture before training",
+                    PerSeed((CAIT_UNTRAINED,), _shared, resolution=_one_channel),
+                ),
             ),
             published=(Published(ENCODING_MISMATCH, RANK_TABLE, value=302 / 384, text="302 of 384"),),
             figure="ranks",
         ),
         Criterion(
             key="gap_above_null",
-            sentence="The gap between shared and per-image rank is larger than without any rotation.",
+            sentence="The gap between shared and per-image rank is larger than without any rotation of subspaces.",
+            role=Role.PROBE,
             quantity=Quantity(
                 "log2 of (shared / per-image dimensions at 95 %), above a Gaussian null with the same shared spectrum",
                 "log2 units",
@@ -193,12 +289,14 @@ CLAIM = Claim(
             region=Region.at_least(float(np.log2(1.1))),
             because="a ratio ten per cent above the matched null is the smallest one would report",
             evidence=PerSeed((CAIT,), _gap_above_null),
-            negative_controls=(
+            positive_controls=(
                 Control(
-                    "matched_null",
-                    "Gaussian tokens with the same shared spectrum and one covariance for all images: no rotation",
-                    PerSeed((CAIT,), _gap_of_null_halves),
+                    "planted_rotation",
+                    "the null with half of each image's energy in four directions of its own",
+                    PerSeed((CAIT,), _gap_of_rotation),
                 ),
+            ),
+            negative_controls=(
                 Control(
                     "repeated_tokens",
                     "the same null with each token four times, as neighbouring patches nearly are: no rotation either",
@@ -215,18 +313,28 @@ CLAIM = Claim(
         ),
         Criterion(
             key="rotation",
-            sentence="An image's subspace is nearer to itself than to another image's.",
+            sentence="The subspace of an image's final features is nearer to itself than to another image's.",
             quantity=Quantity(
-                "mean squared cosine of principal angles, halves of one image - two images", "", "more rotation"
+                "mean squared cosine of principal angles, halves of one image - two images, at the same positions and "
+                "without position means",
+                "",
+                "more rotation",
             ),
             region=Region.at_least(0.05),
             because="a twentieth of the scale from 0 to 1 is the smallest rotation one would call one",
             evidence=PerSeed((CAIT,), _rotation),
+            positive_controls=(
+                Control(
+                    "planted_rotation",
+                    "the null with half of each image's energy in four directions of its own",
+                    PerSeed((CAIT,), _rotation_of(_rotating_images)),
+                ),
+            ),
             negative_controls=(
                 Control(
                     "matched_null",
                     "Gaussian tokens with the same shared spectrum and one covariance for all images: no rotation",
-                    PerSeed((CAIT,), _null_rotation),
+                    PerSeed((CAIT,), _rotation_of(lambda result: _null_images(result, "no rotation"))),
                 ),
                 Control("untrained", "the same architecture before training", PerSeed((CAIT_UNTRAINED,), _rotation)),
             ),
@@ -239,6 +347,13 @@ CLAIM = Claim(
             region=Region.at_most(0.025),
             because="the printed table departs from p by at most 0.0234 (DINO-S at 50 %)",
             evidence=PerSeed((CAIT,), _pattern("sep_curve")),
+            positive_controls=(
+                Control(
+                    "even_spectrum",
+                    "a spectrum with the same power in every bin, of which the law is true exactly",
+                    Constant(lambda: _off_diagonal(np.arange(1, 49) / 48)),
+                ),
+            ),
             negative_controls=(
                 Control("white_noise", "i.i.d. Gaussian tokens", PerSeed((CAIT,), _pattern_of(white))),
                 Control("one_channel", "a single live channel per token", PerSeed((CAIT,), _pattern_of(one_hot))),
@@ -251,16 +366,27 @@ CLAIM = Claim(
         ),
         Criterion(
             key="sorted_energy_pattern",
-            sentence="With frequencies sorted by power, which channel order cannot fake, bandwidth is still broad.",
-            quantity=Quantity("largest |d/D - p| over p = .5 ... .9, bins sorted by power", "", "more concentrated"),
-            region=Region.at_most(0.025),
-            because="the same bound as for the pattern in bin order",
-            evidence=PerSeed((CAIT,), _pattern("sep_sorted")),
+            sentence="Sorted by power, the frequencies carry it about as evenly as those of white noise do.",
+            role=Role.PROBE,
+            quantity=Quantity(
+                "bins needed for p of the power, sorted, per bin that white noise of the same width needs; least over "
+                "p = .5 ... .9",
+                "",
+                "broader use of frequencies",
+            ),
+            region=Region.at_least(0.9),
+            because="white noise is the broadest there is; a tenth less is the smallest loss one would call narrower",
+            evidence=PerSeed((CAIT,), _sorted_breadth),
+            positive_controls=(
+                Control(
+                    "white_noise", "i.i.d. Gaussian tokens of the same width", PerSeed((CAIT,), _breadth_of_noise(0.0))
+                ),
+            ),
             negative_controls=(
                 Control(
-                    "untrained",
-                    "the same architecture before training",
-                    PerSeed((CAIT_UNTRAINED,), _pattern("sep_sorted")),
+                    "smooth_noise",
+                    "noise whose neighbouring channels correlate at 0.8: few low frequencies hold the power",
+                    PerSeed((CAIT,), _breadth_of_noise(0.8)),
                 ),
             ),
             published=(Published(ENCODING_MISMATCH, "SEP table", text="not examined"),),

@@ -1,9 +1,11 @@
 """The numbers that claims read, on results of known truth."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from claims import (
     _arms,
@@ -15,6 +17,10 @@ from claims import (
     width_alignment,
 )
 from suite.evidence.cell import Result
+from suite.judge import mean_interval
+from suite.measure.nulls import MatchedGaussian, generator_for
+from suite.measure.rank import per_image_dims
+from suite.measure.shared_basis import shared_basis, shared_dims
 
 
 def result(**arrays):
@@ -28,21 +34,76 @@ def profile_of(*levels, images=4):
     return np.asarray(levels, dtype=float)[:, None] + noise
 
 
-def test_u_depth_is_the_lower_end_above_the_bottom():
-    cait = result(entropy_global=profile_of(5.0, 3.0, 4.0, 4.5))
-    assert u_shape._bits("entropy_global")(cait) == pytest.approx(1.5)
-    rising = result(entropy_global=profile_of(3.0, 3.5, 4.0, 4.5))
-    assert u_shape._bits("entropy_global")(rising) < u_shape.SMALLEST_U
+def network(*, seed=0, layers=24, tokens=16, channels=48, **arrays):
+    """What a saved network says of its size, with some arrays."""
+    sizes = {"tokens": [tokens] * layers, "channels": [channels] * layers}
+    return replace(result(**sizes, **arrays), seed=seed)
 
 
-def test_u_ratio_is_in_log2():
-    cait = result(magnitude=profile_of(4.0, 1.0, 2.0))
-    assert u_shape._ratio("magnitude")(cait) == pytest.approx(1.0, abs=1e-3)
+def test_a_u_needs_both_branches():
+    bits = u_shape._bits("entropy_global")
+    assert bits(result(entropy_global=profile_of(5.0, 4.0, 3.0, 4.0, 4.5))) == pytest.approx(1.5, abs=0.2)
+    assert bits(result(entropy_global=profile_of(3.0, 3.5, 4.0, 4.5))) < 0
+    zigzag = result(entropy_global=profile_of(3.0, 5.0, 2.9, 5.0, 3.0, 5.0, 2.9, 5.0, 3.1))
+    assert bits(zigzag) < u_shape.SMALLEST_U, "a minimum below both ends is no U"
 
 
-def test_entropy_of_gaussian_twin_follows_scale():
-    twin = result(scale=profile_of(1.0, 0.5, 2.0, 4.0), channels=[48] * 4, tokens=[16] * 4)
-    assert u_shape._gaussian_twin(twin) == pytest.approx(1.0)
+def test_u_ratio_is_in_doublings():
+    cait = result(magnitude=profile_of(4.0, 2.0, 1.0, 2.0, 4.0))
+    assert u_shape._ratio(u_shape._saved("magnitude"))(cait) == pytest.approx(2.0, abs=0.01)
+
+
+def test_entropy_is_put_in_doublings_at_the_width_measured():
+    deep = profile_of(3.0, 2.5, 2.0, 2.5, 3.0)
+    narrow, wide = (network(layers=5, channels=width, entropy_global=deep) for width in (48, 384))
+    value = u_shape._in_doublings(u_shape._saved("entropy_global"))
+    assert value(narrow) == pytest.approx(1.0 / 0.54, rel=0.02)
+    assert value(wide) == pytest.approx(1.0 / 0.92, rel=0.02)
+
+
+def control(claim, criterion, key):
+    """One control's values of six blocks of a made-up network, and where they lie."""
+    found = next(one for one in claim.criteria if one.key == criterion)
+    evidence = next(one for one in found.controls if one.key == key).evidence
+
+    def where(make):
+        networks = [[make(seed)] * len(evidence.subjects) for seed in range(6)]
+        values = [evidence.value(*one) for one in networks]
+        step = max(evidence.resolution(*one) for one in networks) if evidence.resolution else 0.0
+        interval = mean_interval(values, resolution=step)
+        assert step or len(set(values)) > 1, "another draw in every block"
+        if found.region.contains(interval.low, interval.high):
+            return "inside"
+        return "outside" if found.region.disjoint(interval.low, interval.high) else "undecided"
+
+    return where
+
+
+def saved(seed):
+    scale = profile_of(*np.linspace(1, 3, 24))
+    drawn = np.random.default_rng(seed).uniform(0.9, 1.1, (24, 1))
+    return network(seed=seed, scale=scale, magnitude=scale * drawn, intensity=scale * drawn, entropy_global=scale)
+
+
+@pytest.mark.parametrize(
+    ("criterion", "key", "place"),
+    [
+        ("entropy", "planted", "inside"),
+        ("entropy_own_range", "planted", "inside"),
+        ("entropy_standardised", "planted", "outside"),  # it registers sparse channels, not compression
+        ("turning_point", "planted", "inside"),
+        ("magnitude", "planted", "inside"),
+        ("intensity", "planted", "inside"),
+        ("independent_views", "planted", "inside"),
+        ("independent_views", "gaussian_twin", "outside"),
+        ("spectrum_phases", "planted", "inside"),
+        ("spectrum_phases", "planted_relabelled", "outside"),  # the order of channels is arbitrary
+        ("resnet_low_pass", "rectified_noise", "inside"),
+        ("resnet_low_pass_beyond_dc", "smooth_relabelled", "outside"),  # likewise
+    ],
+)
+def test_what_is_planted_is_found_or_shows_the_measure_blind(criterion, key, place):
+    assert control(u_shape.CLAIM, criterion, key)(saved) == place
 
 
 def spectra(prefix, curves):
@@ -69,6 +130,7 @@ def test_likeness_is_high_for_equal_spectra_and_above_random_only_by_depth():
     assert cait_swin_similarity._above_random(cait, swin) > 0
     other = result(channels=[48] * 4, **spectra("amplitude", shapes[::-1]))
     assert cait_swin_similarity._above_random(cait, other) < 0
+    assert cait_swin_similarity._matched(cait, cait) == pytest.approx(1.0), "another CaiT is matched layer by layer"
 
 
 def ranks(own, shared, *, tokens=16, channels=48, null_own=10, null_shared=20):
@@ -89,6 +151,40 @@ def test_ranks_are_counted_against_what_is_possible():
     assert low_rank_energy._per_image(made) == pytest.approx(4 / 16)
     assert low_rank_energy._shared(made) == pytest.approx(24 / 48)
     assert low_rank_energy._per_image_null(made) > 0.5, "white noise must not pass as low-rank"
+    assert low_rank_energy._printed_network(made) > 0.5, "16 tokens hide even the printed network's low rank"
+
+
+def gaussian(seed):
+    """A network whose images share one covariance."""
+    spectrum = torch.exp(-torch.arange(48, dtype=torch.float64) / 12)
+    pieces = MatchedGaussian(spectrum / spectrum.sum(), images=128, tokens=16, generator=generator_for(seed, "made"))
+    images = torch.cat(list(pieces))
+    own, shared = per_image_dims(images).numpy(), shared_dims(images, shared_basis(images)).numpy()
+    return network(
+        seed=seed,
+        svd_dims__23=own,
+        null_svd_dims__23=own,
+        shared_dims__23=shared,
+        null_shared_dims__23=shared,
+        shared_spectrum__23=(spectrum / spectrum.sum()).numpy(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("criterion", "key", "place"),
+    [
+        ("per_image_rank", "printed_network", "outside"),  # the printed network itself, through 16 tokens
+        ("shared_basis_rank", "white_noise", "inside"),
+        ("gap_above_null", "planted_rotation", "inside"),
+        ("rotation", "planted_rotation", "inside"),
+        ("rotation", "matched_null", "outside"),
+        ("spectral_energy_pattern", "white_noise", "inside"),  # the law is an identity: noise obeys it, too
+        ("sorted_energy_pattern", "white_noise", "inside"),
+        ("sorted_energy_pattern", "smooth_noise", "outside"),
+    ],
+)
+def test_ranks_and_patterns_have_controls_that_can_come_out_otherwise(criterion, key, place):
+    assert control(low_rank_energy.CLAIM, criterion, key)(gaussian) == place
 
 
 def test_gap_is_held_against_its_null():

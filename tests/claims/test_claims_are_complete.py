@@ -39,7 +39,7 @@ def test_a_criterion_is_complete(claim, criterion):
     assert criterion.quantity.larger
     declared = {expected.verdict for expected in criterion.expected.values()} == {Verdict.UNVERIFIABLE}
     assert criterion.negative_controls or criterion.control_free or declared, "no control in which it must fail"
-    assert len({control.key for control in criterion.negative_controls}) == len(criterion.negative_controls)
+    assert len({control.key for control in criterion.controls}) == len(criterion.controls)
     if criterion.control_free:
         assert isinstance(criterion.evidence, Constant) or criterion.needs
     for expected in criterion.expected.values():

@@ -58,7 +58,7 @@ def test_harm_is_never_reproduced_from_single_runs(release):
 
 
 def test_where_late_alignment_leads_nothing_is_consistent_with_harm(release):
-    folder = release(Truth(end=LIKE_SOFT, added={run.title: always(2.0) for run in LATE_RUNS}))
+    folder = release(Truth(end=LIKE_SOFT, added={run.title: always(12.0) for run in LATE_RUNS}))
     late = judge(claim("released_late_layer"), folder)
     for key in ("spectral_300", "spectral_500", "spectral_first_and_last", "projector_300"):
         assert late[key].verdict is Verdict.INCONCLUSIVE
@@ -187,7 +187,9 @@ def test_a_teacher_with_a_classifier_passes_and_one_without_does_not(release):
     assert words(sound) == dict.fromkeys(sound, "reproduced") | {"gap": "consistent"}
     untrained = Truth(mae_divergence=np.linspace(0.05, 0.09, 300), mae_collapses=True)
     found = judge(claim("released_mae_teacher"), release(untrained))
-    assert words(found) == dict.fromkeys(found, "contradicted") | {"gap": "inconclusive"}
+    # In the made-up release no student is sure, that of CaiT included: there nothing could be told.
+    blind = {"gap": "inconclusive", "student_is_sure": "uninformative"}
+    assert words(found) == dict.fromkeys(found, "contradicted") | blind
     values = {key: assessment.observed.values[0] for key, assessment in found.items()}
     assert values["teacher_targets"] == pytest.approx(0.05)
     assert values["student_approaches_teacher"] == pytest.approx(0.04, rel=0.01)
