@@ -19,7 +19,7 @@ SCOPES = PUBLISHED, PROXY, SMOKE = ("published", "proxy", "smoke")
 PRINTED = ("full", "frozen")  # what a file extends whose evidence is to be published
 EXTENDS, REMOVE, DEVIATIONS = "extends", "remove", "deviations"
 HEAD = ("scope", "seeds", "summary", "sampling", "evidence", DEVIATIONS)
-TABLES = ("unavailable", "compute", "machine", "data", "measure", "networks", "recipes", "distill")
+TABLES = ("unavailable", "compute", "machine", "data", "measure", "networks", "recipes", "distill", "super_resolution")
 ORDER = (*HEAD[:-1], *TABLES, DEVIATIONS)
 MOST_SEEDS = records.MOST_SEEDS
 IMAGES = "images"  # sampling: what is drawn at random
