@@ -97,7 +97,7 @@ def slurm(session: nox.Session) -> None:
     if lacking:
         session.skip(f"no {', '.join(lacking)} here: apt-get install slurm-wlm munge")
     install(session, *TESTS)
-    quiet = ("-p", "no:benchmark", "--run-slurm")
+    quiet = ("-p", "no:benchmark", "--run-slurm", "-n", "4", "--dist", "worksteal")  # a SLURM each: they mostly wait
     session.run("python", "-m", "pytest", "tests/slurm", *quiet, *session.posargs, env=QUIET)
 
 
