@@ -73,8 +73,15 @@ def _module(package: str, name: str) -> ModuleType:
         ) from fault
 
 
+def _criteria(claim: Claim) -> set[str]:
+    """Full names of a claim's criteria."""
+    return {f"{claim.key}.{criterion.key}" for criterion in claim.criteria}
+
+
 def select(claims: Iterable[Claim], patterns: Sequence[str]) -> list[Claim]:
     """The claims whose key is one of the patterns, or contains one that is no key itself; all, if there are none.
+
+    A pattern may name a criterion (``u_shape.entropy``): it selects its claim, whose criteria are judged together.
 
     Raises:
         SuiteError: a pattern matches nothing; the message lists what there is.
@@ -84,6 +91,7 @@ def select(claims: Iterable[Claim], patterns: Sequence[str]) -> list[Claim]:
     chosen: set[str] = set()
     for pattern in patterns:
         found = {pattern} if pattern in known else {key for key in known if pattern in key}
+        found |= {claim.key for claim in claims if pattern in _criteria(claim)}
         if not found:
             raise SuiteError(f"no claim matches {pattern!r}: there are {', '.join(known)}")
         chosen |= found

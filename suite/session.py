@@ -100,7 +100,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
         """The same session with paths that hold from any folder."""
 
         def absolute(path: str) -> str:
-            return str(Path(path).resolve()) if Path(path).exists() else path
+            return str(Path(path).resolve()) if path and Path(path).exists() else path
 
         weights = (text.partition("=") for text in self.weights)
         return msgspec.structs.replace(

@@ -91,6 +91,9 @@ def test_claims_are_chosen_by_part_of_their_name():
     both = [SOUND, EXACT]
     assert catalog.select(both, []) == both
     assert catalog.select(both, ["oun"]) == [SOUND]
+    assert catalog.select(both, ["sound.fails"]) == [SOUND], "its criteria are judged together"
+    with pytest.raises(SuiteError, match=r"no claim matches 'sound\.nothing': there are "):
+        catalog.select(both, ["sound.nothing"])
     assert catalog.select(both, ["exact", "sound"]) == both
     with pytest.raises(SuiteError, match="no claim matches 'u_shpe': there are sound, exact"):
         catalog.select(both, ["sound", "u_shpe"])

@@ -424,6 +424,11 @@ def test_claims_are_listed_explained_and_asked_again(run):
     run("claims")
     assert any("sound" in line for line in run("list", "-k", "sound", toy=False)[1])
     assert run("explain", "sound")[0] == OK
+    status, out, _ = run("explain", "sound.holds")
+    assert status == OK
+    assert any("sound.holds" in line for line in out)
+    assert not any("sound.fails" in line for line in out)
+    assert run("judge", "-k", "sound.holds")[0] == OK
     status, out, _ = run("what-if", "sound", "--margin", "0.2")
     assert status == OK
     assert out

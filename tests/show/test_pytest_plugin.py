@@ -223,3 +223,27 @@ def test_every_verdict_has_a_letter_of_its_own():
     letters = [mark.letter for mark in LOOKS.values()]
     assert len(set(letters)) == len(letters)
     assert len({mark.glyph for mark in LOOKS.values()}) == len(LOOKS)
+
+
+def test_another_project_with_options_and_claims_of_its_own_is_left_alone(pytester):
+    options = ("--evidence", "--fail-on-departure", "--images", "--profile", "--seeds", "--weights", "--released")
+    added = "".join(f"    parser.addoption({name!r}, default='x')\n" for name in options)
+    pytester.makeconftest(f"def pytest_addoption(parser):\n{added}")
+    folder = pytester.mkdir("claims")
+    folder.joinpath("insurance.py").write_text("raise RuntimeError('nobody imports this')\n")
+    folder.joinpath("test_insurance.py").write_text("def test_sum():\n    assert 1 + 1 == 2\n")
+    for arguments in ((), ("claims",), ("claims/test_insurance.py", "--evidence", "y")):
+        result = pytester.runpytest_inprocess(*PLUGIN, "-p", "no:cacheprovider", *arguments)
+        assert result.ret == pytest.ExitCode.OK
+        assert "1 passed in" in result.outlines[-1]
+    assert not pytester.path.joinpath("evidence").exists()
+
+
+def test_evidence_lies_where_the_environment_says(project, monkeypatch):
+    pytester = project(fine=FINE)
+    pytester.path.joinpath("evidence").rename(pytester.path / "elsewhere")
+    assert run(pytester, "claims").ret == pytest.ExitCode.TESTS_FAILED
+    monkeypatch.setenv("SUITE_EVIDENCE", str(pytester.path / "elsewhere"))
+    assert run(pytester, "claims").ret == pytest.ExitCode.OK
+    monkeypatch.delenv("SUITE_EVIDENCE")
+    assert run(pytester, "claims", "--claims-evidence", "elsewhere").ret == pytest.ExitCode.OK
