@@ -132,7 +132,7 @@ class Student:
 
     def __post_init__(self) -> None:
         """Make optimiser, schedule and weight average; resume if there is a checkpoint."""
-        self.both = nn.ModuleDict({"student": self.network, "method": self.method})
+        self.both = nn.ModuleDict({"student": self.network, "method": self.method}).train()
         self.numerics.place(self.network)
         self.numerics.place(self.method, compiled=False)
         self.average = self._averaged()
@@ -248,7 +248,8 @@ class Student:
 
     def begin(self) -> None:
         """Before a step's first slice."""
-        self.both.train()
+        if not self.network.training:  # it was evaluated
+            self.both.train()
         self._schedule.enter(self.done)
         self._optimiser.zero_grad(set_to_none=True)
         self._terms = {}
@@ -307,6 +308,8 @@ class Student:
             return None
         target, seed = self.target
         outputs = only(batch.teachers[self.teacher], self.method.taps.of_teacher)
+        if target is features:
+            return outputs
         return target(outputs, batch.labels, seed=seed, draw=mixed_seed(seed, self.done, number))
 
     def terms(self, batch: Batch, given: Outputs | None, seed: int) -> dict[str, torch.Tensor]:

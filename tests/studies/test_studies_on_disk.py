@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
-from full_profile import LAST, load_profile, write_images
-from safetensors.torch import load_file
+from full_profile import CAIT, LAST, load_profile, write_images
+from safetensors.torch import load_file, save_file
 
 from suite.data.augment import Still
 from suite.data.sets import ImageSets
 from suite.evidence.store import Store
+from suite.models import build
 from suite.run.execute import execute
+from suite.studies import images as images_of
 from suite.studies.cells import student
 from suite.studies.networks import make_student
 
@@ -80,3 +84,41 @@ def test_a_teacher_that_knows_nothing_teaches_nobody(images, tmp_path, compute):
     state = store.state(taught.key)
     assert state.word == "failed"
     assert "UntrainedTeacher: the teacher is right on" in state.detail
+
+
+def test_images_of_the_layer_profile_are_decoded_once_and_one_loader_serves_all_evaluations(
+    images, tmp_path, compute, monkeypatch
+):
+    """Two students over two epochs: 24 images at each of two evaluations, and 8 for the profiles."""
+    read, made = [], []
+    decode, make = Still.__getitem__, images_of.loader
+
+    def noted(self, number):
+        read.append(number)
+        return decode(self, number)
+
+    def counted(dataset, *given, **named):
+        made.append(type(dataset).__name__)
+        return make(dataset, *given, **named)
+
+    monkeypatch.setattr(Still, "__getitem__", noted)
+    monkeypatch.setattr(images_of, "loader", counted)
+    profile = load_profile(tmp_path, images)
+    compute(student("none")(profile, 0), student("none", architecture="lift")(profile, 0))
+    probed = 4  # which tell the shape of an image
+    assert len(read) == probed + 24 + 8 + 24
+    assert made.count("Still") == 4, "for the shape, the first evaluation, the profile, and all other evaluations"
+
+
+def test_a_teacher_that_is_not_as_good_as_published_teaches_nobody(images, tmp_path, compute):
+    """Its weights are a file's; what the profile states of its accuracy is not what these reach."""
+    weights = tmp_path / "cait.safetensors"
+    network = {k: v for k, v in CAIT.items() if k not in ("epochs", "recipe")}
+    save_file(build(network, classes=6, seed=0).state_dict(), weights)
+    changed = {**network, "overrides": {**network["overrides"], "num_classes": 6}, "pretrained": True, "accuracy": 90.0}
+    profile = load_profile(tmp_path, images, networks={"cait": changed})
+    profile = dataclasses.replace(profile, weights={"cait": weights})
+    cell, alone = student("soft_kd")(profile, 0), student("none")(profile, 0)
+    store, _ = compute(cell, alone)
+    assert store.state(alone.key).word == "done"
+    assert "UntrainedTeacher" in store.state(cell.key).detail
