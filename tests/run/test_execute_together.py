@@ -17,6 +17,7 @@ import torch
 from full_profile import asked, block, load_profile, write_images
 
 from suite.evidence.store import Store
+from suite.run import planned
 from suite.run.execute import Outcome, execute
 
 HERE = Path(__file__).parent
@@ -29,18 +30,7 @@ CLOSE = {"rtol": 1e-7, "atol": 1e-9}
 def launch(folder: Path, setting: SimpleNamespace, *, die_after: int = 0, keys=()) -> subprocess.CompletedProcess[str]:
     job = [str(HERE / "together_job.py"), str(folder), str(setting.profile), str(setting.images), str(die_after)]
     if keys:
-        evidence = ("--evidence", str(folder / "evidence"))
-        job = [
-            "-m",
-            "suite",
-            "compute",
-            *keys,
-            "--profile",
-            str(setting.profile),
-            "--images",
-            str(setting.images),
-            *evidence,
-        ]
+        job = ["-m", "suite", "compute", *keys, "--evidence", str(folder / "evidence")]
     root = HERE.parents[1]
     where = os.pathsep.join(map(str, (root, root / "tests")))
     return subprocess.run(
@@ -130,6 +120,7 @@ def test_it_resumes_in_one_process_on_the_trajectory_of_one_process(setting, kil
 
 def test_two_processes_of_the_command_come_to_the_results_of_one(setting, tmp_path):
     """``torchrun -m suite compute KEYS``: the first process alone seals, and the second follows it to the end."""
+    planned.write(tmp_path / "evidence", setting.asked)
     ended = launch(tmp_path, setting, keys=[cell.key for cell in setting.asked])
     assert ended.returncode == 0, ended.stderr[-2000:]
     store = Store(tmp_path / "evidence")
