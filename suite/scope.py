@@ -53,9 +53,9 @@ def _others(profile: Profile) -> Iterator[Deviation]:
 
 
 def _other_training_images(profile: Profile) -> Iterator[Deviation]:
-    from suite.data.training import is_imagenet, located  # noqa: PLC0415 - torch and timm
+    from suite.data.sets import is_imagenet  # noqa: PLC0415 - torch and timm
 
-    if not is_imagenet(*located(profile.section("data")["source"], profile.images)):
+    if not is_imagenet(profile.section("data")["source"], profile.images):
         yield Deviation("images", "ImageNet-1k", f"other images, from {profile.images}")
 
 

@@ -63,6 +63,7 @@ class Data(Record, frozen=True, kw_only=True):
     interpolation: str | None = None
     crop_pct: AboveZero | None = None
     classes: Positive | list[str] | None = None
+    classes_order: Literal["head"] | None = None  # their order is that of the teacher's outputs
 
 
 class Measure(Record, frozen=True, kw_only=True):

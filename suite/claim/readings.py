@@ -9,7 +9,7 @@ import numpy as np
 
 from suite.errors import Diverged, SuiteError
 from suite.judge import Observed, Sampling, pool_blocks
-from suite.judge.halves import group_count, half_samples
+from suite.judge.halves import FEWEST_IMAGES, group_count, half_samples
 from suite.measure.some_images import SomeImages, groups_in
 
 if TYPE_CHECKING:
@@ -58,9 +58,10 @@ class PerSeed:
     level: Callable[[Result], float] | None = None
 
     def cells(self, profile: Profile) -> Iterable[Cell]:
-        """The cells of every seed of the profile."""
+        """The cells of every seed of the profile; of the first, where no seed changes the networks."""
         subjects = (*self.subjects, *self.companions.values())
-        return [part for seed in profile.seeds for subject in subjects for part in subject(profile, seed).parts]
+        seeds = profile.seeds[:1] if self._of_fixed_networks(profile) else profile.seeds
+        return [part for seed in seeds for subject in subjects for part in subject(profile, seed).parts]
 
     def observe(self, access: Access) -> Observed:
         """One value per seed, labelled ``seed 0`` ...; a missing seed is missing evidence, never skipped.
@@ -69,7 +70,7 @@ class PerSeed:
         that trained. Where a profile's sampling unit is the image, the quantity of one network on all images and on
         halves of them.
         """
-        if access.profile.sampling == "images":
+        if self._of_fixed_networks(access.profile):
             return self._over_images(access)
         values: dict[str, float] = {}
         steps, diverged = [0.0], []
@@ -94,6 +95,16 @@ class PerSeed:
             note=f"noise is pooled without {', '.join(left_out)}: no result" if left_out else "",
         )
 
+    def _of_fixed_networks(self, profile: Profile) -> bool:
+        """Whether images are what is drawn at random: all networks have weights of their own, whatever the seed.
+
+        Cells that measure such a network say into how many groups its images are dealt.
+        """
+        if profile.sampling == "images":
+            return True
+        cells = [subject(profile, profile.seeds[0]) for subject in self.subjects]
+        return bool(cells) and all("groups" in cell.spec.get("measure", {}) for cell in cells)
+
     def _over_images(self, access: Access) -> Observed:
         """The quantity on all images and on balanced halves of them, from the first seed's cells.
 
@@ -115,16 +126,17 @@ class PerSeed:
         groups = groups_in(results[0].arrays)
         if any(groups_in(result.arrays) != groups for result in results):
             raise SuiteError("networks compared on the same images have other groups of them: compute them again")
+        skipped = max(int(result.arrays.get("images_skipped", 0)) for result in results)
+        read = f"{sizes[0]:,} images" + (f" ({skipped:,} more could not be read)" if skipped else "")
+        classes = max(int(result.arrays.get("image_classes", 0)) for result in results)
+        of = f" of {classes:,} class{'' if classes == 1 else 'es'}, taken as fixed" if classes else ""
         if groups == 1 or group_count(sizes[0]) == 1:  # few were chosen, or few of them could be read
-            return Observed((whole,), Sampling.HALVES, resolution=step)
+            note = f"one network, {read}{of}: too few for an interval, {FEWEST_IMAGES} are needed"
+            return Observed((whole,), Sampling.HALVES, resolution=step, note=note)
         values = []
         for kept in half_samples(groups):
             half = [replace(result, arrays=SomeImages(result.arrays, kept)) for result in results]
             values.append(float(self.value(*half)))
-        skipped = max(int(result.arrays.get("images_skipped", 0)) for result in results)
-        read = f"{sizes[0]:,} images" + (f" ({skipped:,} more could not be read)" if skipped else "")
-        classes = len({str(name).rpartition("/")[0] for name in names[0]}) if names else 0
-        of = f" of {classes:,} classes, taken as fixed" if classes else ""
         note = f"one network, {read}{of}; other trainings are not covered"
         return Observed(tuple(values), Sampling.HALVES, whole=whole, resolution=step, note=note)
 

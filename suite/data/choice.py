@@ -174,7 +174,10 @@ def chosen_classes(names: Sequence[str], asked: Sequence[str] | int | None) -> l
         return list(names)
     if isinstance(asked, int):
         if not 1 <= asked <= len(names):
-            raise SuiteError(f"{asked} classes are asked for and the images have {len(names)}")
+            raise SuiteError(
+                f"{asked} classes are asked for and the images have {len(names)}: mend classes in [data], or give "
+                "--images DIR with more"
+            )
         return [names[number * len(names) // asked] for number in range(asked)]
     missing = [name for name in asked if name not in names]
     if missing:

@@ -119,6 +119,3 @@ def _contents(source: Source, picked: list[int]) -> list[str]:
     files = [source.files[index] for index in picked] if source.one_each else source.files
     said = [source.names[index] for index in picked]
     return remembered_each(said, files, lambda: [content_of(source, index) for index in picked])
-
-
-__all__ = ["ImageSets", "digest", "is_imagenet", "located", "opened"]

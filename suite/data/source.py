@@ -113,6 +113,14 @@ def located(source: str, given: str) -> str:
     return f"{source}={given}" if given else source
 
 
+def named(source: str, given: str) -> str:
+    """The name of a data set without the place where this machine keeps it: what a cell may say of it."""
+    found = located(source, given)
+    if found.startswith(NAMED) and not Path(found).exists():
+        return found.partition("=")[0]
+    return source
+
+
 def open_source(given: str, split: str = "validation") -> Source:
     """Open a part of a data set; nothing of the images is read yet.
 

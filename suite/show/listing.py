@@ -99,6 +99,8 @@ def print_plan(
         table.add_row(*(Text(cell) for cell in cells))
     console.print(Text(f"profile {profile.name} ({profile.scope}): {profile.summary}", style="bold"))
     console.print(table)
+    for said in sorted({str(step.cell.local["said"]) for step in plan.steps if step.cell.local.get("said")}):
+        console.print(Text(f"images: {said}"))
     console.print(Text(_total(plan, costs)))
     for text in _by_study(costs):
         console.print(Text(text))

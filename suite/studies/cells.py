@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from suite.measure.probes import names
 from suite.sections import EMBEDDED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from suite.profile import Profile
@@ -23,9 +23,11 @@ MEASURE = "measure"  # the study of what probes find in a network
 TRAIN = "train"  # the study that trains, students and teachers alike
 NETWORK_KEYS = ("timm", "overrides", "pretrained", "init", "revision", "fused")
 WEIGHTS_KEYS = ("pretrained", "revision")
-DATA_KEYS = ("source", "size", "mean", "std", "interpolation", "crop_pct", "classes")  # of images on disk
+DATA_KEYS = ("source", "size", "mean", "std", "interpolation", "crop_pct", "classes", "classes_order")  # on disk
 MACHINE_KEYS = ("loader_workers", "memory_gib")
-MEASURED = "images"  # the data source that is a folder of images to measure networks on
+EVALUATED = ("size", "mean", "std", "interpolation", "crop_pct")  # of images that networks are evaluated on
+FOLDERS = ("folder", "images")  # data sources that are given by --images
+MEASURED_AT_ONCE = 32  # images, where a profile does not say: the first batch fixes the ranges of histograms
 WIDENED = ("lift", "wide_last")  # students that are widened to the teacher's width
 MATCHED = ("uniform_wide",)  # one of as many parameters as a widened one
 NO_TEACHER = {"network": {}, "weights": ""}
@@ -34,28 +36,48 @@ NO_TEACHER = {"network": {}, "weights": ""}
 # -------------------------------------------------------------------------------------------------- data
 
 
-def _training_data(profile: Profile, size: int | None = None) -> tuple[dict[str, Any], str]:
-    """What the cells of a training see, with the digest of the images, and where this machine keeps them.
+def _training_data(profile: Profile, size: int | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the cells of a training see, with the digest of the images; where this machine keeps them, and what is said.
 
     Raises:
-        Unavailable: no images were given.
+        Unavailable: no images were given, or they cannot be used.
     """
     section = profile.section("data")
     if section["source"] in EMBEDDED:
         from suite.data.digits import digest as embedded_digest  # noqa: PLC0415 - torch, not needed to list claims
 
         spec = dict(section) | ({} if size is None else {"size": size})
-        return spec | {"digest": embedded_digest(spec)}, ""
-    from suite.data.training import digest, located  # noqa: PLC0415 - torch and timm, not needed to list claims
+        return spec | {"digest": embedded_digest(spec)}, {}
+    from suite.data.sets import digest, opened  # noqa: PLC0415 - torch and timm, not needed to list claims
+    from suite.data.source import named  # noqa: PLC0415
 
+    root = _given(profile)
     spec = {name: section[name] for name in DATA_KEYS if name in section}
-    spec["source"], root = located(spec["source"], profile.images)
-    if spec["source"] == "folder" and not root:
-        raise Ungiven(
-            "no training images were given: a folder with class folders (or tar files) under train and validation",
-            *("--images", "DIR"),
-        )
-    return spec | {"digest": digest(spec["source"], root)}, root
+    spec["source"] = named(section["source"], root)
+    with _usable():
+        spec["digest"] = digest(section["source"], root)
+        said = "; ".join(part.described() for part in opened(section["source"], root))
+    return spec, {"images": root, "said": said}
+
+
+def _given(profile: Profile) -> str:
+    """What ``--images`` gave.
+
+    Raises:
+        Unavailable: nothing, and the profile's images come from there.
+    """
+    if not profile.images and not profile.section("data")["source"].startswith("hfds/"):
+        raise Ungiven(f"profile {profile.name} needs images, and none were given", "--images", "DIR")
+    return profile.images
+
+
+@contextmanager
+def _usable() -> Iterator[None]:
+    """What is given and cannot be used is not run, with the reason; it is no fault of a claim."""
+    try:
+        yield
+    except SuiteError as fault:
+        raise Unavailable(str(fault)) from fault
 
 
 # -------------------------------------------------------------------------------------------------- networks
@@ -76,12 +98,6 @@ def _weights_file(profile: Profile, role: str) -> Path | None:
     return profile.weights.get(role, profile.weights.get(profile.network(role)["timm"]))
 
 
-@cache
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
-
-
 def _pretrained(profile: Profile, role: str) -> tuple[dict[str, Any], str]:
     """A pretrained teacher's part of the spec, and the file of its weights; empty for the hub's cache.
 
@@ -91,7 +107,7 @@ def _pretrained(profile: Profile, role: str) -> tuple[dict[str, Any], str]:
     spec, name = _network_spec(profile, role), profile.network(role)["timm"]
     file = _weights_file(profile, role)
     if file is not None:
-        return spec | {"digest": _file_digest(file)}, str(file)
+        return spec | {"digest": _weights_digest(file, name)}, str(file)
     if not _cached(name):
         raise Unavailable(
             f"the weights of {name} are not on this machine: pass --weights {role}=FILE, or let timm "
@@ -152,7 +168,7 @@ def _trained(
     """
     from suite.train.recipe import Evaluate, Recipe  # noqa: PLC0415 - torch and timm, not needed to list claims
 
-    data, root = _training_data(profile, size)
+    data, local = _training_data(profile, size)
     settings = dict(recipe)
     augmentation, evaluate = settings.pop("augmentation"), settings.pop("evaluate")
     spec = {
@@ -176,7 +192,7 @@ def _trained(
         label=label,
         weight=weight,
         group=group,
-        local={"images": root, "teacher": file} | {name: machine[name] for name in MACHINE_KEYS if name in machine},
+        local=local | {"teacher": file} | {name: machine[name] for name in MACHINE_KEYS if name in machine},
     )
 
 
@@ -356,13 +372,9 @@ def representation(
     chosen = sorted(names() if probes is None else {probes} if isinstance(probes, str) else set(probes))
 
     def cell(profile: Profile, seed: int) -> Cell:
-        source = profile.section("data")["source"]
-        if source not in (MEASURED, *EMBEDDED):
-            raise Unavailable(
-                f"profile {profile.name} trains on images and measures no network as it is: ask a profile that "
-                "measures them (--profile frozen --images DIR)"
-            )
-        whole = (_frozen if source == MEASURED else _embedded)(profile, role, seed, trained=trained)
+        profile.network(role)
+        embedded = profile.section("data")["source"] in EMBEDDED
+        whole = (_embedded if embedded else _on_disk)(profile, role, seed, trained=trained)
         first, *others = [_probing(whole, probe, planted, len(chosen)) for probe in chosen]
         return replace(first, beside=tuple(others))
 
@@ -413,34 +425,85 @@ def _embedded(profile: Profile, role: str, seed: int, *, trained: bool) -> Cell:
     )
 
 
-def _frozen(profile: Profile, role: str, seed: int, *, trained: bool) -> Cell:
-    """Measure a network with weights of its own on a folder of images; places are local, contents enter the key."""
-    played = profile.network(role)
-    if not profile.images:
-        raise Ungiven(f"profile {profile.name} measures a folder of images, and none was given", "--images", "DIR")
-    from suite.data.choice import choose, digest  # noqa: PLC0415 - torch and timm, not needed to list claims
-    from suite.data.digests import file_digest  # noqa: PLC0415
+def _on_disk(profile: Profile, role: str, seed: int, *, trained: bool) -> Cell:
+    """Measure a network on validation images; places are local, contents enter the key.
+
+    A network with weights of its own is the same for every seed: it is measured once, on groups of images.
+    """
+    from suite.data.choice import choose, digest, require_several  # noqa: PLC0415 - torch and timm
+    from suite.data.source import located, named  # noqa: PLC0415
     from suite.judge.halves import group_count  # noqa: PLC0415
 
-    data, measure = dict(profile.section("data")), dict(profile.section("measure"))
-    measure["groups"] = group_count(len(choose(profile.images, data)))
-    local: dict[str, Any] = {"images": profile.images, "role": role, "loaders": measure.pop("loaders", None)}
-    spec = _network_spec(profile, role) if trained else _untrained(profile, role)
-    file = _weights_file(profile, role) if trained else None
-    if file is not None:
+    played, file = profile.network(role), _weights_file(profile, role)
+    data, measure = _measuring(profile)
+    given = located(data["source"], _given(profile))
+    data["source"] = named(data["source"], given)
+    with _usable():
+        chosen = choose(given, data)
+        require_several(chosen)
+        data["digest"] = digest(given, data)
+    own = bool(played.get("pretrained") or file)
+    local: dict[str, Any] = {
+        "images": given,
+        "said": chosen.described(),
+        "role": role,
+        "loaders": measure.pop("loaders", None),
+    }
+    spec, needs = (_network_spec(profile, role) if trained else _untrained(profile, role)), {}
+    if trained and file is not None:
         spec = {name: value for name, value in spec.items() if name not in WEIGHTS_KEYS}
-        spec["weights"], local["weights"] = file_digest(file), str(file)
-    elif trained and not spec.get("pretrained"):
-        raise SuiteError(
-            f"profile {profile.name}: network {role!r} has no weights: say pretrained = true, or give a file"
-        )
+        spec["weights"], local["weights"] = _weights_digest(file, played["timm"]), str(file)
+    elif trained and not own:
+        needs["network"] = _trainable(profile, role, seed)
+    if own:
+        measure["groups"] = group_count(len(chosen))
     return Cell(
         study=MEASURE,
-        spec={"network": spec, "data": data | {"digest": digest(profile.images, data)}, "measure": measure},
-        seed=seed,
+        spec={"network": spec, "data": data, "measure": measure},
+        seed=profile.seeds[0] if own else seed,
+        needs=needs,
         code="",
         device=profile.device,
-        label=f"measure {'pretrained' if trained else 'untrained'} {role}",
+        label=f"measure {('pretrained' if own else 'trained') if trained else 'untrained'} {role}"
+        + ("" if own else f", seed {seed}"),
         weight=float(played.get("cost", 1.0)),
         local=local,
     )
+
+
+def _measuring(profile: Profile) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Which images are measured, and how: as the profile says, or, where it trains, as it evaluates."""
+    data, measure = dict(profile.section("data")), dict(profile.sections.get("measure", {}))
+    if "transform" not in data:
+        shown = {name: data.pop(name) for name in EVALUATED if name in data}
+        data = {"preset": "first_of_each_class", **data, "transform": shown}
+    return data, {"batch": MEASURED_AT_ONCE} | measure
+
+
+def _trainable(profile: Profile, role: str, seed: int) -> Cell:
+    """The cell that trains a network without weights of its own.
+
+    Raises:
+        Unavailable: the profile does not train it.
+    """
+    if "distill" not in profile.sections:
+        raise Unavailable(
+            f"profile {profile.name}: network {role!r} has no weights: say pretrained = true, or pass --weights "
+            f"{role}=FILE"
+        )
+    return network(profile, role, seed)
+
+
+@cache
+def _weights_digest(file: Path, name: str) -> str:
+    """Digest of a file of weights that a network of timm can be given.
+
+    Raises:
+        Unavailable: it holds something else.
+    """
+    from suite.data.digests import file_digest  # noqa: PLC0415 - torch, not needed to list claims
+    from suite.models.weights import refuse_other_networks, state_of  # noqa: PLC0415
+
+    with _usable():
+        refuse_other_networks(state_of(file), name, file)
+    return file_digest(file)

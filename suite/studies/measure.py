@@ -12,28 +12,29 @@ skipped and counted.
 from __future__ import annotations
 
 import json
-import os
 import time
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from suite.data import load, normalise
-from suite.data.choice import choose, digest
-from suite.data.loader import Batch, batches, resolve_transform
-from suite.errors import SuiteError, one_line
+from suite.data.choice import choose, chosen_classes, digest
+from suite.data.loader import Batch, batches, loading_workers, resolve_transform
+from suite.data.pictures import ImagesChanged
+from suite.errors import Stopped, SuiteError, one_line
 from suite.measure.probes import find
 from suite.measure.stream import LayerStream
 from suite.models import build, layer_tokens
 from suite.models.pretrained import load_network
+from suite.studies.checksums import Sums
 from suite.studies.networks import restore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from torch import nn
 
@@ -52,72 +53,77 @@ SECOND_LOOK = 0.9  # of the time, at which the first look is over
 
 
 @dataclass(frozen=True)
+class Shown:
+    """The images that all cells of a group share, in the order in which they are measured.
+
+    Attributes:
+        names: one for each.
+        of: the class of each, empty text where nothing tells.
+        said: how many of what, for people.
+        classes: how many classes a network tells apart that is trained here, or drawn.
+        read: a network's configuration of timm's and the place to begin at -> the images from there on, normalised.
+        named: whether images have names of their own, which are recorded.
+    """
+
+    names: Sequence[str]
+    of: Sequence[str]
+    said: str
+    classes: int
+    read: Callable[[Mapping[str, Any], int], Iterator[Batch]]
+    named: bool
+
+
+@dataclass(frozen=True)
 class Opened:
-    """The network and the images that all cells of a group share.
+    """The network and the images of a group.
 
     Attributes:
         model: the network, on the device.
         weights: what tells its weights from others.
-        names: of the images, in order.
-        read: the images from a place on, normalised.
-        facts: what every cell records of them, but for what is known only at the end.
-        named: whether images have names of their own, which are recorded.
+        shown: the images.
+        facts: what every cell records of the network.
     """
 
     model: nn.Module
     weights: str
-    names: Sequence[str]
-    read: Callable[[int], Iterator[Batch]]
+    shown: Shown
     facts: Arrays
-    named: bool
 
 
-def _embedded(bench: Bench) -> Opened:
-    """A network of the suite's own, trained by a cell or as initialised, and the test images."""
-    spec, seed = bench.cell.spec, bench.cell.seed
+def _embedded(spec: Mapping[str, Any]) -> Shown:
+    """The test images of a data set in memory."""
     split = load(spec["data"])
-    model: nn.Module
-    if "network" in bench.cell.needs:
-        trained = bench.need("network")
-        model, weights = restore(trained.folder, spec["network"], classes=split.classes, seed=seed), trained.key
-    else:
-        model, weights = build(spec["network"], classes=split.classes, seed=seed), "as initialised"
     pixels = split.test.first(spec["measure"]["images"]).pixels
     at_once = spec["measure"]["batch"]
 
-    def read(start: int) -> Iterator[Batch]:
+    def read(_: Mapping[str, Any], start: int) -> Iterator[Batch]:
         for first in range(start, len(pixels), at_once):
             some = normalise(pixels[first : first + at_once], spec["data"])
             yield Batch(some, list(range(first, first + len(some))), [])
 
+    said = f"{len(pixels):,} test images of {split.classes} classes of {spec['data']['source']}"
     names = [f"image {number}" for number in range(len(pixels))]
-    return Opened(model, weights, names, read, {}, named=False)
+    return Shown(names, [""] * len(names), said, split.classes, read, named=False)
 
 
-def _folder(bench: Bench) -> Opened:
-    """A network with weights of its own, and images that the cell names by their digest.
+def _on_disk(bench: Bench) -> Shown:
+    """Images that the cell names by their digest.
 
     Raises:
-        Unobtainable: the weights cannot be had here.
-        SuiteError: weights do not fit, or the images are others by now.
+        ImagesChanged: they are others by now.
     """
-    spec, local = bench.cell.spec, bench.cell.local
-    network, data = spec["network"], spec["data"]
-    role, file = str(local.get("role", "")), local.get("weights")
-    bench.report(0.0, f"loads {role or network['timm']}")
-    loaded = load_network(network, seed=bench.cell.seed, file=Path(file) if file else None, role=role)
-    bench.report(0.0, f"weights: {loaded.origin}, digest {loaded.digest}")
-    if digest(local["images"], data) != data["digest"]:
-        raise SuiteError(f"the images in {local['images']} changed since the run began: start it again")
-    chosen = choose(local["images"], data)
-    overrides = network.get("overrides", {})
-    config = resolve_transform(data["transform"], loaded.model.pretrained_cfg, overrides)  # type: ignore[arg-type]
+    spec, given = bench.cell.spec, bench.cell.local["images"]
+    data = spec["data"]
+    if digest(given, data) != data["digest"]:
+        raise ImagesChanged(f"the images in {given} changed since the run was planned: start it again")
+    chosen = choose(given, data)
 
-    def read(start: int) -> Iterator[Batch]:
+    def read(pretrained_cfg: Mapping[str, Any], start: int) -> Iterator[Batch]:
+        config = resolve_transform(data["transform"], pretrained_cfg, spec["network"].get("overrides", {}))
         return batches(chosen, config, batch=spec["measure"]["batch"], start=start, workers=_loaders(bench))
 
-    facts = {"weights_origin": np.str_(loaded.origin), "weights_digest": np.str_(loaded.digest)}
-    return Opened(loaded.model, loaded.digest, chosen.names, read, facts, named=True)
+    classes = chosen_classes(chosen.source.class_names, data.get("classes"))
+    return Shown(chosen.names, chosen.classes, chosen.described(), len(classes), read, named=True)
 
 
 def _loaders(bench: Bench) -> int:
@@ -125,16 +131,41 @@ def _loaders(bench: Bench) -> int:
     asked = bench.cell.local.get("loaders")
     if asked is not None:
         return int(asked)
-    return min(LOADERS, (os.cpu_count() or 1) - 1) if bench.device == "cuda" else 0
+    return min(LOADERS, loading_workers(None)) if bench.device == "cuda" else 0
+
+
+def _network(bench: Bench, shown: Shown) -> tuple[nn.Module, str, Arrays]:
+    """The network, what tells its weights from others, and what is recorded of them.
+
+    Raises:
+        Unobtainable: the weights cannot be had here.
+        SuiteError: weights do not fit.
+    """
+    spec, local, seed = bench.cell.spec["network"], bench.cell.local, bench.cell.seed
+    if "network" in bench.cell.needs:
+        trained = bench.need("network")
+        return restore(trained.folder, spec, classes=shown.classes, seed=seed), trained.key, {}
+    if not shown.named:
+        return _fused(build(spec, classes=shown.classes, seed=seed), spec), "as initialised", {}
+    role, file = str(local.get("role", "")), local.get("weights")
+    bench.report(0.0, f"loads {role or spec['timm']}")
+    loaded = load_network(spec, seed=seed, file=Path(file) if file else None, role=role)
+    bench.report(0.0, f"weights: {loaded.origin}, digest {loaded.digest}")
+    facts = {"weights_origin": np.str_(loaded.origin), "weights_digest": np.str_(loaded.digest)}
+    return _fused(loaded.model, spec), loaded.digest, facts
+
+
+def _fused(model: nn.Module, spec: Mapping[str, Any]) -> nn.Module:
+    if spec.get("fused") and not import_module(FUSED).fuse(model):
+        raise SuiteError(f"{spec['timm']} has no talking heads to fuse: drop fused from the profile's network")
+    return model
 
 
 def _open(bench: Bench) -> Opened:
-    opened = _folder(bench) if "images" in bench.cell.local else _embedded(bench)
-    network = bench.cell.spec["network"]
-    if network.get("fused") and not import_module(FUSED).fuse(opened.model):
-        raise SuiteError(f"{network['timm']} has no talking heads to fuse: drop fused from the profile's network")
-    opened.model.to(bench.device).eval()
-    return opened
+    shown = _on_disk(bench) if "images" in bench.cell.local else _embedded(bench.cell.spec)
+    bench.report(0.0, shown.said)
+    model, weights, facts = _network(bench, shown)
+    return Opened(model.to(bench.device).eval(), weights, shown, facts)
 
 
 class Look:
@@ -153,6 +184,7 @@ class Look:
 
     def begin(self) -> None:
         """A new stream."""
+        self.sums = Sums(self.folder)
         self.stream = LayerStream(
             [find(name) for name in self.benches],
             seed=self._seed,
@@ -164,6 +196,11 @@ class Look:
     def update(self, layers: Sequence[torch.Tensor]) -> None:
         """Measure a batch."""
         self.stream.update(layers if self.effect is None else self.effect(layers, self.stream.images))
+
+
+def _pretrained_cfg(model: Any) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = getattr(model, "backbone", model).pretrained_cfg
+    return found
 
 
 class Pass:
@@ -194,7 +231,8 @@ class Pass:
             known = json.loads((self._folder / PROGRESS).read_text(encoding="utf-8"))
             if known["about"] != self._about:
                 raise SuiteError("it was begun with other weights or probes")  # noqa: TRY301 - one way to begin anew
-            for look in self.looks:
+            for look, sums in zip(self.looks, known["sums"], strict=True):
+                look.sums.require(sums)
                 look.stream.restore(look.folder / known["stream"], device=self._benches[0].device)
         except Exception as fault:  # noqa: BLE001 - whatever a checkpoint suffered, the images are still there
             self.report(f"the pass starts again: {one_line(fault)}")
@@ -204,11 +242,11 @@ class Pass:
             return
         self.place, self.kept = known["place"], known["kept"]
         self.skipped = [(place, reason) for place, reason in known["skipped"]]
-        self.report(f"goes on after {self.place} of {len(self._opened.names)} images")
+        self.report(f"goes on after {self.place} of {len(self._opened.shown.names)} images")
 
     def report(self, text: str) -> None:
         """Tell who waits for any of the cells."""
-        share = SECOND_LOOK * self.place / len(self._opened.names)
+        share = SECOND_LOOK * self.place / len(self._opened.shown.names)
         for bench in self._benches:
             bench.report(share, text)
 
@@ -218,10 +256,10 @@ class Pass:
         Raises:
             SuiteError: no image could be read.
         """
-        names, model, device = self._opened.names, self._opened.model, self._benches[0].device
+        names, model, device = self._opened.shown.names, self._opened.model, self._benches[0].device
         # TF32 convolutions, torch's default on a GPU, would round features to ten bits; the papers measured float32
         with torch.backends.cudnn.flags(enabled=True, allow_tf32=False), torch.inference_mode():
-            for batch in self._opened.read(self.place):
+            for batch in self._rest(model):
                 if batch.pixels is not None:
                     layers = layer_tokens(model, batch.pixels.to(device))
                     for look in self.looks:
@@ -237,9 +275,24 @@ class Pass:
             place, reason = self.skipped[0]
             raise SuiteError(f"none of the {len(names)} images can be read; {names[place]}: {reason}")
 
+    def _rest(self, model: nn.Module) -> Iterator[Batch]:
+        """The images from here on; where one of them changed, what was measured before it is kept.
+
+        Raises:
+            ImagesChanged: an image is not what it was when the cells were planned.
+        """
+        try:
+            yield from self._opened.shown.read(_pretrained_cfg(model), self.place)
+        except Stopped:
+            if self.kept:
+                self._save()
+            raise
+
     def finish(self) -> Results:
         """What each cell holds, by key."""
-        metrics = [{"skipped": str(self._opened.names[place]), "reason": reason} for place, reason in self.skipped]
+        metrics = [
+            {"skipped": str(self._opened.shown.names[place]), "reason": reason} for place, reason in self.skipped
+        ]
         found: dict[str, tuple[Arrays, Metrics] | Exception] = {}
         for look in self.looks:
             for name, arrays in look.stream.finish_each().items():
@@ -248,14 +301,15 @@ class Pass:
         return found
 
     def _facts(self) -> Arrays:
-        if not self._opened.named:
+        if not self._opened.shown.named:
             return self._opened.facts
-        names = np.array(self._opened.names, dtype=np.str_)
+        names = np.array(self._opened.shown.names, dtype=np.str_)
         skipped = [place for place, _ in self.skipped]
         return {
             **self._opened.facts,
             "images_read": np.int64(len(self.kept)),
             "images_skipped": np.int64(len(skipped)),
+            "image_classes": np.int64(len({self._opened.shown.of[place] for place in self.kept} - {""})),
             "image_names": names[self.kept],
             "skipped_names": names[skipped],
         }
@@ -277,6 +331,7 @@ class Pass:
             "place": self.place,
             "kept": self.kept,
             "skipped": self.skipped,
+            "sums": [look.sums.of(name) for look in self.looks],
         }
         draft = self._folder / f"{PROGRESS}.draft"
         draft.write_text(json.dumps(known), encoding="utf-8")
@@ -302,9 +357,9 @@ def run_block(benches: Sequence[Bench]) -> Results:
 
     Returns:
         By cell key, the arrays of the probe over the ``I`` images that could be read, or the fault of this probe. Of
-        images in a folder also ``images_read`` and ``images_skipped`` (counts), ``image_names`` ``[I]`` and
-        ``skipped_names`` ``[S]`` (text), ``weights_origin`` and ``weights_digest`` (text), and one record for each
-        image that was skipped, with the reason.
+        images in a folder also ``images_read``, ``images_skipped`` and ``image_classes`` (counts), ``image_names``
+        ``[I]`` and ``skipped_names`` ``[S]`` (text), ``weights_origin`` and ``weights_digest`` (text), and one record
+        for each image that was skipped, with the reason.
 
     Raises:
         Unobtainable: the weights cannot be had here.

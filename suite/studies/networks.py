@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors.torch import load_file
-from timm.data import ImageNetInfo  # type: ignore[attr-defined]
 from timm.layers import DropPath  # type: ignore[attr-defined]
 from torch import nn
 
 from baselines.students import Tapped, ViTConfig, build_student
-from suite.errors import SuiteError
 from suite.models import build, choose_attention, initialiser
+from suite.models.columns import columns_of
 from suite.models.pretrained import load_network
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 WEIGHTS, AVERAGED = "weights.safetensors", "weights-ema.safetensors"
 FUSED = "suite.models.fused_cait"  # by name: it enters the key of a cell only where it is used
-IMAGENET = 1000  # classes of a head whose columns are in the order of ImageNet-1k's synsets
 
 
 class Columns(nn.Module):
@@ -48,24 +46,6 @@ class Columns(nn.Module):
         return replace(self.whole.network(example), classes=len(self.columns))
 
 
-def columns_of(classes: Sequence[str], *, count: int, outputs: int, network: str) -> list[int] | None:
-    """Which of a teacher's logits are the classes there are images of; None for all, in their order.
-
-    Raises:
-        SuiteError: the teacher has other classes.
-    """
-    if outputs == count:
-        return None
-    if outputs == IMAGENET and classes:
-        synsets = ImageNetInfo().label_names()  # type: ignore[no-untyped-call]
-        if set(classes) <= set(synsets):
-            return [synsets.index(name) for name in classes]
-    raise SuiteError(
-        f"{network} tells {outputs} classes apart and the images have {count}: give a teacher of the same classes, "
-        "or class folders named by ImageNet's synsets"
-    )
-
-
 def open_teacher(
     spec: Mapping[str, Any],
     *,
@@ -74,6 +54,7 @@ def open_teacher(
     seed: int,
     file: str = "",
     trained: Path | None = None,
+    order: str = "",
 ) -> Tapped | Columns:
     """The teacher of a cell.
 
@@ -84,6 +65,7 @@ def open_teacher(
         seed: of a random teacher.
         file: weights of a pretrained one; empty for the hub's cache.
         trained: folder of the cell that trained it, if the suite did.
+        order: ``head`` if the profile says that the classes are in the order of the teacher's head.
 
     Raises:
         SuiteError: the weights cannot be had, or are of other classes.
@@ -96,7 +78,13 @@ def open_teacher(
     else:
         loaded = load_network(network, seed=seed, file=Path(file) if file else None)
         tapped = Tapped(_fused(loaded.model, network))
-    columns = columns_of(classes, count=count, outputs=tapped.backbone.num_classes, network=network["timm"])
+    columns = columns_of(
+        list(classes) or [str(number) for number in range(count)],
+        outputs=tapped.backbone.num_classes,
+        network=network["timm"],
+        trained_on_them=spec["weights"] == "random",
+        order=order,
+    )
     return tapped if columns is None else Columns(tapped, columns)
 
 

@@ -107,6 +107,7 @@ class Block:
             seed=self.seed,
             file=bench.cell.local.get("teacher", ""),
             trained=bench.need("teacher").folder if "teacher" in bench.cell.needs else None,
+            order=self.spec["data"].get("classes_order", ""),
         )
         self.numerics.place(teacher)
         teacher.eval().requires_grad_(False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
 
@@ -143,7 +144,7 @@ def test_a_killed_process_loses_at_most_what_it_did_since_its_last_checkpoint(me
     assert_equal(arrays(store, asked), arrays(measured, asked))
 
 
-@pytest.mark.parametrize("harm", ["features", "stream", "progress", "weights"])
+@pytest.mark.parametrize("harm", ["features", "other features", "stream", "progress", "weights"])
 def test_a_checkpoint_that_is_of_no_use_only_costs_the_time(measured, folder, tmp_path, monkeypatch, harm):
     monkeypatch.setattr(measure, "CHECKPOINT_SECONDS", 0.0)
     monkeypatch.setattr(measure, "CHECKPOINT_SHARE", 1e9)
@@ -160,6 +161,9 @@ def test_a_checkpoint_that_is_of_no_use_only_costs_the_time(measured, folder, tm
     (stream,) = checkpoints.glob("stream-*.pt")
     if harm == "features":
         os.truncate(next(checkpoints.rglob("layer-*")), 10)
+    elif harm == "other features":  # as long as they were: nothing but a checksum tells
+        path = next(checkpoints.rglob("layer-*"))
+        path.write_bytes(path.read_bytes()[:100] + b"\0" * 400 + path.read_bytes()[500:])
     elif harm == "stream":
         os.truncate(stream, 10)
     elif harm == "progress":
@@ -188,9 +192,58 @@ def test_images_that_change_between_plan_and_pass_are_not_measured(tmp_path):
     asked = cell(root)
     truncate(root / "ant" / "001.JPEG")
     _digest.cache_clear()
-    store = Store(tmp_path / "evidence")
-    assert set(compute(store, asked).values()) == {Outcome.FAILED}
-    assert "changed since the run began: start it again" in store.state(asked.key).detail
+    store, said = Store(tmp_path / "evidence"), []
+    outcomes = compute(store, asked, report=lambda _key, _fraction, text: said.append(text))
+    assert set(outcomes.values()) == {Outcome.KILLED}
+    assert f"stopped: the images in {root} changed since the run was planned: start it again" in said
+
+
+def away(root):
+    root.rename(root.with_name("away"))
+
+
+def back(root):
+    root.with_name("away").rename(root)
+
+
+def another(root):
+    path = root / "cat" / "000.JPEG"
+    path.with_name("kept").write_bytes(path.read_bytes())
+    path.write_bytes(b"something else")
+
+
+def put_back(root):
+    (root / "cat" / "kept").replace(root / "cat" / "000.JPEG")
+
+
+@pytest.mark.parametrize(
+    ("happen", "mend", "words"), [(away, back, "cannot be read"), (another, put_back, "is not what it was")]
+)
+def test_a_disk_that_goes_away_during_a_pass_becomes_no_evidence(measured, folder, tmp_path, happen, mend, words):
+    """The image and the folder are named, nothing is sealed, and the pass goes on once all is as it was."""
+    root = tmp_path / "images"
+    shutil.copytree(folder, root)
+    asked, store, said = cell(root), Store(tmp_path / "evidence"), []
+
+    def watch(_key, _fraction, text):
+        said.append(text)
+        if text.startswith("8 of ") and said.count(text) == 1:
+            happen(root)
+
+    assert set(compute(store, asked, report=watch).values()) == {Outcome.KILLED}
+    (why,) = {text for text in said if text.startswith("stopped: ")}
+    assert why.startswith(f"stopped: cat/000.JPEG in {root} {words}")
+    assert store.state(asked.key).word == "partial"
+    mend(root)
+    said.clear()
+    assert set(compute(store, asked, report=watch).values()) == {Outcome.DONE}
+    assert "goes on after 8 of 13 images" in said
+    assert_equal(arrays(store, asked), arrays(measured, cell(folder)))
+
+
+def test_how_many_images_of_what_is_said_when_a_pass_begins(measured, folder):
+    log = (measured.read(cell(folder)).folder / "log.txt").read_text()
+    assert f"13 images of 4 classes from {folder}" in log
 
 
 def test_memory_does_not_hold_the_features(folder, tmp_path, monkeypatch):
