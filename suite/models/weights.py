@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+OURS = "backbone."  # before every name in the weights of a network that the suite trained
 HEAD = 512  # bytes that tell what a file is
 WEIGHTS = ("state_dict", "model", "module", "model_state", "net", "network")  # where checkpoints keep them
 AVERAGES = ("state_dict_ema", "model_ema", "ema", "ema_state_dict", "module_ema")
@@ -53,7 +54,10 @@ def state_of(file: Path) -> dict[str, torch.Tensor]:
     if not isinstance(found, dict):
         raise SuiteError(f"{file} holds a {type(found).__name__} and no state dict: {_SAVE}")
     state = _weights_in(found, file)
-    return dict(clean_state_dict(state))
+    state = dict(clean_state_dict(state))
+    if all(name.startswith(OURS) for name in state):  # a network that this suite trained
+        state = {name.removeprefix(OURS): value for name, value in state.items()}
+    return state
 
 
 _SAVE = "save a network's weights with torch.save(model.state_dict(), 'weights.pth') and give that file"

@@ -22,7 +22,7 @@ CLAIMS = discover()
 SYNSETS = ("n01440764", "n01443537", "n01484850")
 ACTIONS = re.compile(
     r"python -m suite|pass --|--profile|--images|--released|profile \S+ has no|pip install|is built from|not asked|"
-    r"unverifiable|never released|were given"
+    r"unverifiable|never released|were given|no second one"
 )
 
 
