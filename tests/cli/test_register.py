@@ -180,3 +180,21 @@ def test_a_diverged_seed_is_counted_apart(profile, tmp_path):
     assert "seed 1, seed 2, seed 3 diverged: fewer than 2 seeds trained" in found.judgement.reason
     fails(0, "ValueError: not a Diverged: run")
     assert "seed 0' failed: ValueError" in judged(profile, store, PLAIN)[0].judgement.reason
+
+
+def test_the_verb_writes_beside_the_claims_and_refuses_nonsense_in_a_line(tmp_path, monkeypatch, capsys):
+    from suite.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    said = "register", "--profile", "desk"
+    assert main([*said, "u_shape.entropy", "--expect", "seen here", "--because", "theory"]) == 2
+    assert "there is no folder claims" in capsys.readouterr().err
+    (tmp_path / "claims").mkdir()
+    assert main([*said, "u_shape.entropy", "--expect", "seen here", "--because", "theory"]) == 0
+    assert "u_shape.entropy (desk): seen here, registered" in capsys.readouterr().out
+    assert main([*said, "u_shape.entropy", "--withdraw", "--because", "a slip"]) == 0
+    assert main(["register", "--log"]) == 0
+    assert "seen here -> withdrawn, because a slip" in capsys.readouterr().out
+    for wrong in (["u_shape.gone"], ["--expect", "maybe"], ["--expect", "seen here"], ["--withdraw"]):
+        assert main([*said, *wrong]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
