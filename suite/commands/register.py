@@ -27,7 +27,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--expect", metavar="VERDICT", help="register this verdict, for criteria that have no evidence yet"
     )
-    parser.add_argument("--because", default="", metavar="WHY", help="the reason; the judge's own, if none is given")
+    parser.add_argument("--because", metavar="WHY", help="the reason; the judge's own, if none is given")
     parser.add_argument("--withdraw", action="store_true", help="expect nothing of the named criteria any more")
     parser.add_argument("--log", action="store_true", help="only print every changed or withdrawn verdict")
 
@@ -82,6 +82,6 @@ def _registered(session: Session, options: argparse.Namespace, today: date) -> l
         [assessment for assessment in found if not options.names or assessment.name in options.names],
         today=today,
         expect=Verdict(options.expect) if options.expect else None,
-        because=options.because,
+        because=options.because or "",
     )
     return [f"{entry.criterion} ({entry.profile}): {entry.verdict}, {entry.status}" for entry in entries]
