@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from suite.evidence.cell import Result
 
-PROBES = ("ranks", "shared_ranks", "null_ranks", "angles", "energy_pattern")
+PROBES = ("ranks", "shared_ranks", "null_ranks", "centred_angles", "energy_pattern")
 CAIT, CAIT_UNTRAINED = (representation("cait", trained=trained, probes=PROBES) for trained in (True, False))
 NINETY, NINETY_FIVE = SHARES.index(0.90), SHARES.index(0.95)
 NULL_IMAGES = 128

@@ -136,7 +136,7 @@ def test_a_folder_of_images_gives_verdicts_that_are_never_called_published(place
     (place / "images").rename(place / "elsewhere")
     monkeypatch.setattr(execute_module, "_compute", lambda *_: pytest.fail("computed again"))
     moved = [part if part != "images" else "elsewhere" for part in asked]
-    assert judged(capsys, "claims", *moved, *ONCE)[1].keys() == found.keys()
+    assert judged(capsys, "claims", *moved, *ONCE)[1].keys() >= found.keys()
     main(["gc"])
     assert len(store.keys()) == len(results), "cells of images that are not at hand are kept"
 
