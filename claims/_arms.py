@@ -1,7 +1,11 @@
-"""The students that several claims share, and how two of them are compared.
+"""The students that several claims share, how two of them are compared, and the controls of such comparisons.
 
 Features are aligned on the last (-1), the first (0) or both layers; widths, depths and training lengths are
 the profile's. Every difference is paired: same seed, same images, same batches, one teacher pass.
+
+Three effects that must be there calibrate every comparison of accuracies at a scale: a teacher's logits help
+(`GAIN_SEEN`); a target that knows the label is worth more than one that knows nothing (`CONTENT_SEEN`); noise at a
+hundred times the weight harms (`HARM_SEEN`). Where one of them is missed, that scale could not have shown the claim.
 """
 
 from __future__ import annotations
@@ -9,12 +13,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from baselines.spectral_kd import generic_weight
-from suite.claim import Control, PerSeed
+from claims.papers import DISTILLATION_DYNAMICS
+from suite.claim import Control, PerSeed, Published, Quantity
 from suite.studies.cells import student
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from suite.claim.readings import Subject
     from suite.evidence.cell import Result
 
@@ -29,22 +32,36 @@ LAST: Layers = {"student_layers": (-1,), "teacher_layers": (-1,)}
 FIRST: Layers = {"student_layers": (0,), "teacher_layers": (0,)}
 BOTH: Layers = {"student_layers": (0, -1), "teacher_layers": (0, -1)}
 SEVERAL: Layers = {"student_layers": (-4, -3, -2, -1), "teacher_layers": (-4, -3, -2, -1)}
-MSE_AS_SPECTRAL = 0.2 * generic_weight(4)  # SpectralKD's weight .2 at every frequency of a 4-wide map but two
+WEIGHT = 0.2  # of SpectralKD's term, as published
+STRONG = 10 * WEIGHT  # at which what a target knows outweighs that it shrinks the features
+OVERDOSE = 100 * WEIGHT  # at which any target drowns the labels
+MSE_AS_SPECTRAL = WEIGHT * generic_weight(4)  # SpectralKD's weight at every frequency of a 4-wide map but two
 
 ALONE = student("none")
 SOFT = student("soft_kd")
+
+
+def spectral(layers: Layers = LAST, *, weight: float = WEIGHT, target: str = "features") -> Subject:
+    """A student under SpectralKD, its feature term aligned with a target (`suite.train.targets`)."""
+    return student("spectral_kd", {**layers, "weight": weight}, target=target)
+
+
 SPECTRAL_LAST = student("spectral_kd", LAST)
 SPECTRAL_FIRST = student("spectral_kd", FIRST)
 SPECTRAL_BOTH = student("spectral_kd", BOTH)
 SPECTRAL_SEVERAL = student("spectral_kd", SEVERAL)
-SPECTRAL_LAST_HALF = student("spectral_kd", {**LAST, "weight": 0.1})
-SPECTRAL_LAST_ZERO = student("spectral_kd", {**LAST, "weight": 0.0})
+SPECTRAL_LAST_HALF = spectral(weight=WEIGHT / 2)
 SPECTRAL_LAST_SHUFFLED = student("spectral_kd", LAST, target="shuffled_images")
 SPECTRAL_LAST_PERMUTED = student("spectral_kd", LAST, target="permuted_channels")
+SPECTRAL_LAST_ZEROS = student("spectral_kd", LAST, target="zeros")
+SPECTRAL_LAST_NOISE = student("spectral_kd", LAST, target="noise")
 MSE_LAST = student("feature_mse", {**LAST, "weight": MSE_AS_SPECTRAL})
-MSE_LAST_FULL = student("feature_mse", {**LAST, "weight": 0.2})
+MSE_LAST_FULL = student("feature_mse", {**LAST, "weight": WEIGHT})
 PROJECTOR_LAST = student("projector_kd", LAST)
 PROJECTOR_RELEASED_LAST = student("projector_kd_released", LAST)
+LABEL_STRONG = spectral(weight=STRONG, target="label_code")
+ZEROS_STRONG = spectral(weight=STRONG, target="zeros")
+NOISE_OVERDOSE = spectral(weight=OVERDOSE, target="noise")
 
 
 def accuracy(result: Result) -> float:
@@ -92,8 +109,45 @@ def _at(share: float, result: Result) -> float:
     return float(result.arrays["trajectory"][nearest])
 
 
-def weight_zero(of: Callable[[Subject, Subject], PerSeed] = gain) -> Control:
-    """The feature term at weight 0 is SoftKD, bit for bit: no gain and no harm."""
-    return Control(
-        "weight_0", "the feature term at weight 0 is SoftKD itself: no effect at all", of(SPECTRAL_LAST_ZERO, SOFT)
-    )
+# -------------------------------------------------------------------------------------------------- controls
+
+GAIN_SEEN = Control(
+    "soft_kd_over_none",
+    "A gain that is known to exist: SoftKD over training without a teacher.",
+    gain(SOFT, ALONE),
+)
+CONTENT_SEEN = Control(
+    "label_over_zeros",
+    "What a target knows must count: a code of the label over zeros, both at ten times the weight.",
+    gain(LABEL_STRONG, ZEROS_STRONG),
+)
+HARM_SEEN = Control(
+    "noise_overdose",
+    "Harm that must be there: noise as the target, at a hundred times the weight.",
+    gain(NOISE_OVERDOSE, SOFT),
+)
+NOISE_HARMS = Control(
+    "noise",
+    "At the claim's own weight: noise in place of the teacher's features can only be worse than no feature term.",
+    gain(SPECTRAL_LAST_NOISE, SOFT),
+)
+ZEROS_GAIN = Control(
+    "zeros",
+    "A feature term that knows nothing: zeros in place of the teacher's features.",
+    gain(SPECTRAL_LAST_ZEROS, SOFT),
+)
+SHUFFLED_GAIN = Control(
+    "shuffled_images",
+    "A feature term that says nothing of the image: the teacher's features of other images.",
+    gain(SPECTRAL_LAST_SHUFFLED, SOFT),
+)
+
+
+def in_accuracy_table(value: float, row: str, text: str = "") -> tuple[Published, ...]:
+    """A difference of two rows of the accuracy table of Distillation Dynamics, in points."""
+    return (Published(DISTILLATION_DYNAMICS, "accuracy table", value, text, row=row, column="top-1, ImageNet-1k"),)
+
+
+def points(what: str, larger: str) -> Quantity:
+    """A difference of accuracies in percentage points."""
+    return Quantity(what, "points", larger)

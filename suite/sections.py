@@ -156,13 +156,27 @@ class Student(Record, frozen=True, kw_only=True):
     decayed: list[str] | None = None
 
 
+class Asks(Record, frozen=True, kw_only=True):
+    """``[distill.asks]``: families of students that claims may ask for; one not named is asked of another profile.
+
+    Attributes:
+        architectures: students other than the plain one.
+        variants: other weights of a term, and other orders of channels.
+    """
+
+    architectures: bool | None = None
+    variants: bool | None = None
+
+
 class Distill(Record, frozen=True, kw_only=True):
-    """``[distill]``: who teaches whom, and how."""
+    """``[distill]``: who teaches whom, and how; ``left_out`` names methods that a longer profile compares."""
 
     teacher: str
     student: Student | None = None
     lengths: dict[str, Positive] | None = None
     widths: list[Positive] | None = None
+    asks: Asks | None = None
+    left_out: list[str] | None = None
     recipe: Recipe | None = None
     augmentation: Free | None = None
     evaluate: Evaluate | None = None

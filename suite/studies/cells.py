@@ -261,7 +261,7 @@ def student(
         weights: ``trained``, or ``random`` for a teacher as initialised (a control).
         target: what the method's feature terms align with: ``features`` of the teacher, or a control of
             :mod:`suite.train.targets` (``shuffled_images``, ``permuted_channels``, ``zeros``, ``noise``,
-            ``noise:20``, ``label_code``).
+            ``noise:20``, ``label_code``, ``fine_label_code``).
     """
     chosen = {name: list(value) if isinstance(value, tuple) else value for name, value in (options or {}).items()}
 
@@ -269,6 +269,8 @@ def student(
         distill = profile.section("distill")
         if length not in distill["lengths"]:
             raise Unavailable(f"profile {profile.name} has no training length {length!r}")
+        if method in distill.get("left_out", ()):
+            raise Unavailable(f"profile {profile.name} leaves {method} to a longer one (--profile desk-long)")
         epochs, standard = distill["lengths"][length], distill["lengths"]["standard"]
         built = _student_spec(profile, architecture, width)
         taught = method != "none"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, TypeAlias
 from zlib import crc32
 
@@ -61,11 +61,19 @@ def shuffled_images(outputs: Outputs, _labels: torch.Tensor, *, seed: int, draw:
     return _changed(outputs, lambda values, _: torch.roll(values, 1, dims=0))
 
 
-def permuted_channels(outputs: Outputs, _labels: torch.Tensor, *, seed: int, draw: int) -> Outputs:  # noqa: ARG001
-    """The channels of every map in one fixed other order, the same for all maps of one width."""
+def permuted_channels(
+    outputs: Outputs,
+    _labels: torch.Tensor,
+    *,
+    seed: int,
+    draw: int,  # noqa: ARG001
+    number: float = 0,
+) -> Outputs:
+    """The channels of every map in one fixed other order, the same for all maps of one width; ``number`` says which."""
 
     def permuted(values: torch.Tensor, _: int) -> torch.Tensor:
-        order = torch.randperm(values.shape[1], generator=_from(seed, values.shape[1]))
+        numbers = (seed, values.shape[1]) if not number else (seed, values.shape[1], int(number))
+        order = torch.randperm(values.shape[1], generator=_from(*numbers))
         return values[:, order.to(values.device)]
 
     return _changed(outputs, permuted)
@@ -102,6 +110,24 @@ def label_code(outputs: Outputs, labels: torch.Tensor, *, seed: int, draw: int) 
     return _changed(outputs, coded)
 
 
+def fine_label_code(outputs: Outputs, labels: torch.Tensor, *, seed: int, draw: int) -> Outputs:
+    """A code of the label that lies in differences of neighbouring channels alone.
+
+    Averaging channels in pairs, as a narrower student's target is pooled, leaves nothing of it; a student of the
+    teacher's width sees it whole. Of an odd number of channels the last one is 0.
+    """
+    coded = label_code(outputs, labels, seed=seed, draw=draw)
+
+    def opposed(values: torch.Tensor, _: int) -> torch.Tensor:
+        first, second = values[:, 0::2], values[:, 1::2]
+        half = second.shape[1]
+        difference = (first[:, :half] - second) / 2**0.5  # of two normal numbers: as large as each of them
+        pairs = torch.stack([difference, -difference], dim=2).flatten(1, 2)
+        return torch.cat([pairs, torch.zeros_like(values[:, 2 * half :])], dim=1)
+
+    return _changed(coded, opposed)
+
+
 @lru_cache(maxsize=16)
 def _codes(seed: int, place: int, classes: int, shape: tuple[int, ...]) -> torch.Tensor:
     """``[classes, *shape]``, standard normal."""
@@ -109,23 +135,25 @@ def _codes(seed: int, place: int, classes: int, shape: tuple[int, ...]) -> torch
 
 
 TARGETS: Mapping[str, Target] = {
-    made.__name__: made for made in (features, shuffled_images, permuted_channels, zeros, noise, label_code)
+    made.__name__: made
+    for made in (features, shuffled_images, permuted_channels, zeros, noise, label_code, fine_label_code)
 }
+_NUMBERED = {"noise": "dose", "permuted_channels": "number"}  # targets that take a number, and what it is
 
 
 def target(name: str) -> Target:
-    """A target by its name; ``noise:20`` is noise of 20 times the scale.
+    """A target by its name; ``noise:20`` is noise of 20 times the scale, ``permuted_channels:1`` a second order.
 
     Raises:
         ValueError: there is no such target.
     """
-    kind, given, dose = name.partition(":")
-    if kind not in TARGETS or bool(given) > (kind == "noise"):
-        raise ValueError(f"no target {name!r}: choose from {', '.join(TARGETS)}, noise:DOSE")
+    kind, given, said = name.partition(":")
+    if kind not in TARGETS or (given and kind not in _NUMBERED):
+        raise ValueError(f"no target {name!r}: choose from {', '.join(TARGETS)}, noise:DOSE, permuted_channels:NUMBER")
     if not given:
         return TARGETS[kind]
     try:
-        strength = float(dose)
+        number = float(said)
     except ValueError:
-        raise ValueError(f"no target {name!r}: the dose of noise is a number") from None
-    return lambda outputs, labels, *, seed, draw: noise(outputs, labels, seed=seed, draw=draw, dose=strength)
+        raise ValueError(f"no target {name!r}: what follows the colon is a number") from None
+    return partial(TARGETS[kind], **{_NUMBERED[kind]: number})

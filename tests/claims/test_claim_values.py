@@ -18,6 +18,7 @@ from claims import (
 )
 from suite.evidence.cell import Result
 from suite.judge import mean_interval
+from suite.measure.entropy_slope import entropy_slope
 from suite.measure.nulls import MatchedGaussian, generator_for
 from suite.measure.rank import per_image_dims
 from suite.measure.shared_basis import shared_basis, shared_dims
@@ -198,12 +199,13 @@ def test_pattern_of_noise_lies_on_the_diagonal():
     assert low_rank_energy._off_diagonal(np.ones(48)) > 0.8
 
 
-def taught(accuracy, *, trajectory=(10.0, 20.0, 30.0), **profiles):
+def taught(accuracy, *, trajectory=(10.0, 20.0, 30.0), width=24, **profiles):
     arrays = {
         "accuracy_last": accuracy,
         "correct": np.ones(200, dtype=bool),
         "steps": [20, 60, 100],
         "trajectory": trajectory,
+        "width": width,
     }
     return result(**arrays, **{f"profile__{name}": values for name, values in profiles.items()})
 
@@ -221,9 +223,10 @@ def test_an_early_gain_is_read_from_the_trajectory():
 
 
 def test_suppression_is_read_from_the_last_evaluation():
-    network = taught(0, entropy_global=[[9, 9, 9], [2.0, 1.0, 3.0]])
-    assert late_layer_transfer._last_layer("entropy_global", network) == 3.0
-    assert late_layer_transfer._expansion("entropy_global", network) == 2.0
+    network = taught(0, width=24, entropy_global=[[9, 9, 9], [2.0, 1.0, 3.0]])
+    doubling = entropy_slope(24)  # bits that the entropy gains when the scale doubles
+    assert late_layer_transfer._last_layer(network) == pytest.approx(3.0 / doubling)
+    assert late_layer_transfer._expansion(network) == pytest.approx(2.0 / doubling)
 
 
 def test_slope_is_per_doubling_of_width():
@@ -241,8 +244,9 @@ def test_a_profile_of_the_teachers_shape_is_at_distance_zero_whatever_its_scale(
 
 
 def test_the_identity_fails_without_the_doubled_columns():
-    assert spectral_alignment._largest_error(spectral_alignment.spatial_alignment) < 1e-12
-    assert spectral_alignment._largest_error(spectral_alignment._half_mse) > 0.01
+    assert spectral_alignment._largest_error("published") == 0.0
+    assert spectral_alignment._largest_error("closed") < 1e-12
+    assert spectral_alignment._largest_error("half_mse") > 0.01
 
 
 @pytest.mark.parametrize(("architecture", "width", "count"), [("plain", None, 5_717_416), ("lift", 384, 5_983_528)])

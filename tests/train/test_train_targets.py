@@ -135,10 +135,32 @@ def test_an_unknown_target_is_named(name):
 
 def test_a_target_is_seen_by_its_student_alone_and_by_its_features_alone(tmp_path):
     plain = run([student("spectral_kd", tmp_path, key="plain")])["plain"]
-    kinds = [f"spectral_kd, {name}" for name in TARGETS if name != "features"]
+    # a fine code is nothing to this student, which is narrower than its teacher: the same as zeros
+    kinds = [f"spectral_kd, {name}" for name in TARGETS if name not in ("features", "fine_label_code")]
     mixed = run([*(student(kind, tmp_path) for kind in kinds), student("spectral_kd", tmp_path)])
     assert_same(mixed["spectral_kd"], plain)
     ends = [mixed[kind].history[-1]["logits"] for kind in ("spectral_kd", *kinds)]
     assert len(set(ends)) == len(ends)
     soft = run([student("soft_kd", tmp_path, key="a"), student("soft_kd, zeros", tmp_path, key="b")])
     assert_same(soft["a"], soft["b"])  # it reads no features
+
+
+def test_another_number_is_another_order_of_channels():
+    given = outputs()
+    orders = [
+        target(name)(given, LABELS, seed=0, draw=0).maps[2] for name in ("permuted_channels", "permuted_channels:1")
+    ]
+    assert not torch.equal(*orders)
+    assert torch.equal(*(order.sort(dim=1).values for order in orders))
+
+
+def test_a_fine_code_is_nothing_to_whoever_averages_neighbours():
+    given = outputs()
+    found = target("fine_label_code")(given, LABELS, seed=0, draw=0)
+    for layer, values in found.maps.items():
+        pairs = values.shape[1] // 2
+        halves = values[:, : 2 * pairs].unflatten(1, (pairs, 2))
+        assert halves.mean(dim=2).abs().max() < 1e-6
+        assert halves.abs().mean() > 0.1 * given.maps[layer].abs().mean()
+        same = [values[label == LABELS] for label in LABELS.unique()]
+        assert all(torch.equal(one, one[:1].expand_as(one)) for one in same)
