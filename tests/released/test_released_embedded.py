@@ -25,7 +25,9 @@ EVERY_FILE = pytest.mark.parametrize("original", published.ORIGINALS, ids=lambda
 def test_every_file_has_its_source(original):
     assert original.repository.startswith("https://github.com/thy960112/")
     assert len(original.commit) == 40
-    assert len(original.sha256) == 64
+    assert len(original.sha256) == 64 or json.loads(SOURCES.read_text())[original.file]["note"], (
+        "a digest, or why there is none"
+    )
     table = original.embedded()
     assert table.file == original.short
     (rows,) = {len(column) for column in table.figures().values()}

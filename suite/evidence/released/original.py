@@ -38,7 +38,7 @@ class Original(Generic[T]):
         commit: at which its figures were taken.
         file: path inside the repository.
         lines: how many the file has.
-        sha256: of its bytes, in hexadecimal.
+        sha256: of its bytes, in hexadecimal; empty where the bytes were not at hand.
         read: reads a copy of the file.
         embedded: gives the same table from the figures that come with the claims.
     """
