@@ -25,6 +25,7 @@ EVERY_FILE = pytest.mark.parametrize("original", published.ORIGINALS, ids=lambda
 def test_every_file_has_its_source(original):
     assert original.repository.startswith("https://github.com/thy960112/")
     assert len(original.commit) == 40
+    # a digest, or why there is none
     assert len(original.sha256) == 64 or json.loads(SOURCES.read_text())[original.file]["note"], (
         "a digest, or why there is none"
     )
