@@ -43,7 +43,8 @@ SOFT = student("soft_kd")
 
 def spectral(layers: Layers = LAST, *, weight: float = WEIGHT, target: str = "features") -> Subject:
     """A student under SpectralKD, its feature term aligned with a target (`suite.train.targets`)."""
-    return student("spectral_kd", {**layers, "weight": weight}, target=target)
+    options = layers if weight == WEIGHT else {**layers, "weight": weight}
+    return student("spectral_kd", options, target=target)
 
 
 SPECTRAL_LAST = student("spectral_kd", LAST)

@@ -123,8 +123,11 @@ def add_bundles(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_json(parser: argparse.ArgumentParser) -> None:
-    """``--json``."""
+def add_shown(parser: argparse.ArgumentParser) -> None:
+    """``--details``, ``--json``."""
+    parser.add_argument(
+        "--details", action="store_true", help="print every criterion with its numbers and controls, not one screen"
+    )
     parser.add_argument("--json", action="store_true", help="print the verdicts as JSON instead of a table")
 
 

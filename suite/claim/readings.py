@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from suite.errors import Diverged, SuiteError
+from suite.errors import Diverged, SuiteError, Unavailable
 from suite.judge import Observed, Sampling, pool_blocks
 from suite.judge.halves import FEWEST_IMAGES, group_count, half_samples
 from suite.measure.some_images import SomeImages, groups_in
@@ -59,9 +59,21 @@ class PerSeed:
 
     def cells(self, profile: Profile) -> Iterable[Cell]:
         """The cells of every seed of the profile; of the first, where no seed changes the networks."""
-        subjects = (*self.subjects, *self.companions.values())
+        subjects = (*self.subjects, *self.compared(profile).values())
         seeds = profile.seeds[:1] if self._of_fixed_networks(profile) else profile.seeds
         return [part for seed in seeds for subject in subjects for part in subject(profile, seed).parts]
+
+    def compared(self, profile: Profile) -> dict[str, Subject]:
+        """The companions that a profile trains at all."""
+
+        def trained(subject: Subject) -> bool:
+            try:
+                subject(profile, profile.seeds[0])
+            except Unavailable:
+                return False
+            return True
+
+        return {name: subject for name, subject in self.companions.items() if trained(subject)}
 
     def observe(self, access: Access) -> Observed:
         """One value per seed, labelled ``seed 0`` ...; a missing seed is missing evidence, never skipped.
@@ -146,7 +158,7 @@ class PerSeed:
         left_out: list[str] = []
         if self.level is None:
             return table, left_out
-        for name, subject in self.companions.items():
+        for name, subject in self.compared(access.profile).items():
             try:
                 row = {
                     str(seed): float(self.level(access.result(subject(access.profile, seed))))

@@ -6,12 +6,14 @@ import json
 import os
 import sys
 from contextlib import suppress
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from suite.errors import one_line
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Sequence
 
     from rich.console import Console
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 RECORDED = Path("claims") / "recorded.jsonl"
 OK, NOT_OK, USAGE, INTERRUPTED = 0, 1, 2, 130
+_SCREEN = 100  # columns of the summary, at most
 _WIDTH = 140  # columns, where nobody says
 
 
@@ -71,17 +74,34 @@ def assessments_of(sessions: Sequence[Judged]) -> list[Assessment]:
     return [assessment for session in sessions for assessment in session.assessments]
 
 
-def show(assessments: list[Assessment], evidence: Evidence, *, as_json: bool) -> int:
+class Form(Enum):
+    """How verdicts are printed."""
+
+    SCREEN = "one row a finding"
+    DETAILS = "every criterion"
+    JSON = "for machines"
+
+
+def form(session: Session, options: argparse.Namespace) -> Form:
+    """As asked; who asks for some claims by name wants to see all of them."""
+    if options.json:
+        return Form.JSON
+    return Form.DETAILS if options.details or session.only else Form.SCREEN
+
+
+def show(assessments: list[Assessment], evidence: Evidence, shown: Form) -> int:
     """Print and store the verdicts; the exit status is by the rule, whether they can be stored or not."""
     from suite.assess import tally
     from suite.evidence.disk import Unwritable, writing
     from suite.show import summary
     from suite.show.terminal import print_verdicts
 
-    if as_json:
+    if shown is Form.JSON:
         print(json.dumps(summary.as_json(assessments), indent=1, allow_nan=False))
-    else:
+    elif shown is Form.DETAILS:
         print_verdicts(assessments, console())
+    else:
+        _print_screen(assessments, evidence)
     root = evidence.own.root
     try:
         with writing(root):
@@ -90,6 +110,23 @@ def show(assessments: list[Assessment], evidence: Evidence, *, as_json: bool) ->
     except Unwritable as fault:
         say(f"the verdicts are not kept: {fault}")
     return OK if tally(assessments).ok else NOT_OK
+
+
+def _print_screen(assessments: list[Assessment], evidence: Evidence) -> None:
+    """One screen: a row a finding, what departs, what to type next."""
+    from suite import catalog
+    from suite.show.findings import rows
+    from suite.show.screen import screen
+    from suite.show.terminal import line
+
+    session, out = evidence.session, console()
+    found = [row for row in rows(catalog.findings(), assessments) if row.counts or row.probes]
+    hints = (
+        f"every criterion:  {session.command('judge', '--details')}",
+        f"why a verdict:    {session.command('explain', 'CLAIM')}",
+        f"a page of it all: {session.command('report')}",
+    )
+    line(out, screen(found, assessments, width=min(out.width, _SCREEN), hints=hints))
 
 
 def copies_differ(claims: Sequence[Claim], evidence: Evidence) -> bool:

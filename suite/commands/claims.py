@@ -27,7 +27,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """What can be typed."""
     typed.add_session(parser)
     typed.add_bundles(parser)
-    typed.add_json(parser)
+    typed.add_shown(parser)
     parser.add_argument(
         "--executor",
         choices=EXECUTORS,
@@ -84,7 +84,7 @@ def run(session: Session, options: argparse.Namespace) -> int:
     with Progress(made, errors, workers=workers, status=session.command("status")) as progress:
         outcomes = executors.run(made, executor, progress)
     sessions = judged(claims, evidence)
-    status = common.show(common.assessments_of(sessions), evidence, as_json=options.json)
+    status = common.show(common.assessments_of(sessions), evidence, common.form(session, options))
     _views(session, options, evidence, sessions)
     differ = common.copies_differ(claims, evidence)
     failed = any(outcome in (Outcome.FAILED, Outcome.KILLED) for outcome in outcomes.values())

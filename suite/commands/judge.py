@@ -17,7 +17,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """What can be typed."""
     typed.add_session(parser)
     typed.add_bundles(parser)
-    typed.add_json(parser)
+    typed.add_shown(parser)
 
 
 def run(session: Session, options: argparse.Namespace) -> int:
@@ -26,6 +26,7 @@ def run(session: Session, options: argparse.Namespace) -> int:
 
     claims, evidence = common.chosen(session), open_evidence(session)
     differ = common.copies_differ(claims, evidence)
-    status = common.show(common.assessments_of(judged(claims, evidence)), evidence, as_json=options.json)
+    shown = common.form(session, options)
+    status = common.show(common.assessments_of(judged(claims, evidence)), evidence, shown)
     common.say_whose(evidence)
     return common.NOT_OK if differ else status

@@ -1,4 +1,4 @@
-"""Print the verdicts as a Markdown table."""
+"""Print the verdicts as Markdown, or put them where a README has room for them."""
 
 from __future__ import annotations
 
@@ -18,19 +18,33 @@ def add(parser: argparse.ArgumentParser) -> None:
     """What can be typed."""
     typed.add_session(parser)
     typed.add_bundles(parser)
-    parser.add_argument("--into", metavar="FILE", help="replace the table in this file instead")
+    parser.add_argument(
+        "--into",
+        metavar="FILE",
+        help="replace what stands in this file between the markers findings, verdicts and words, where it has them",
+    )
 
 
 def run(session: Session, options: argparse.Namespace) -> int:
-    """Print the table, or put it between a file's markers."""
+    """Print the table of verdicts, or fill the file."""
+    from suite import catalog
     from suite.assess import judged, open_evidence
-    from suite.show.summary import as_markdown, update_readme
+    from suite.show import findings, verdicts
+    from suite.show.markdown import as_markdown, fill
 
     claims, evidence = common.chosen(session), open_evidence(session)
-    text = as_markdown(common.assessments_of(judged(claims, evidence)))
+    sessions = judged(claims, evidence)
+    own = common.assessments_of(sessions)
     if options.into is None:
-        print(text)
+        print(as_markdown(own))
     else:
-        update_readme(Path(options.into), text)
+        everything = common.assessments_of(common.everything(session, evidence, sessions))
+        rows = findings.rows(catalog.findings(), everything)
+        made = {
+            "findings": lambda: findings.as_markdown(rows),
+            "verdicts": lambda: as_markdown(own),
+            "words": verdicts.meanings_table,
+        }
+        fill(Path(options.into), made)
     common.say_whose(evidence)
     return common.OK

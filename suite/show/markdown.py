@@ -13,7 +13,7 @@ from suite.show.numbers import plural
 from suite.show.verdicts import marked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from suite.assess import Assessment
@@ -76,6 +76,27 @@ def _footnotes(assessments: Sequence[Assessment]) -> list[str]:
         ]
         lines.append(f"{', '.join(parts)}.")
     return lines
+
+
+def fill(path: Path, made: Mapping[str, Callable[[], str]]) -> None:
+    """Fill the markers that a file has.
+
+    Args:
+        path: the file.
+        made: by marker, what makes the text; only those that are needed are made.
+
+    Raises:
+        SuiteError: the file is not there, has none of the markers, or one of them not once and in order.
+    """
+    try:
+        old = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SuiteError(f"{path} does not exist: give a file with markers ({', '.join(made)})") from None
+    there = [marker for marker in made if f"<!-- {marker}:begin -->" in old]
+    if not there:
+        raise SuiteError(f"{path} has none of the markers {', '.join(f'<!-- {marker}:begin -->' for marker in made)}")
+    for marker in there:
+        update_readme(path, made[marker](), marker=marker)
 
 
 def update_readme(path: Path, text: str, *, marker: str = MARKER) -> None:

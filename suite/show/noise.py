@@ -117,7 +117,7 @@ def tables(claims: Sequence[Claim], evidence: Evidence) -> list[tuple[str, str, 
         try:
             values = {
                 name: [reading.level(evidence.result(subject(evidence.profile, s))) for s in evidence.profile.seeds]
-                for name, subject in reading.companions.items()
+                for name, subject in reading.compared(evidence.profile).items()
             }
         except Unavailable as reason:
             raise SuiteError(f"{reason}: compute it with {evidence.session.compute('baselines')}") from None
