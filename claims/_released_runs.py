@@ -6,21 +6,15 @@ One run per method; its seed is not logged. Epochs count from 0, as in the logs.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from typing import TYPE_CHECKING
 
 from claims.published import TRAINING_LOGS
-from suite.claim import Expected
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from suite.evidence.released import Original, TrainingLog
-    from suite.judge import Verdict
 
 ACCURACY = "test_acc1"
 ONLY_RELEASED = ("released",)
-REGISTERED = date(2026, 11, 21)
 
 
 @dataclass(frozen=True)
@@ -79,8 +73,3 @@ PRINTED_RUNS = (
     SPECTRAL_LAST_500,
 )
 MAE_RUNS = (SOFT_MAE, SPECTRAL_LAST_MAE)
-
-
-def registered(verdict: Verdict, because: str) -> Mapping[str, Expected]:
-    """The verdict registered for profile ``released``."""
-    return {"released": Expected(verdict, because, REGISTERED)}

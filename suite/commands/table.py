@@ -21,7 +21,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--into",
         metavar="FILE",
-        help="replace what stands in this file between the markers findings, verdicts and words, where it has them",
+        help="replace what stands in this file between the markers findings, verdicts and words, and the figures that "
+        "it shows, where it has them",
     )
 
 
@@ -30,7 +31,7 @@ def run(session: Session, options: argparse.Namespace) -> int:
     from suite import catalog
     from suite.assess import judged, open_evidence
     from suite.show import findings, verdicts
-    from suite.show.markdown import as_markdown, fill
+    from suite.show.markdown import as_markdown, fill, renew
 
     claims, evidence = common.chosen(session), open_evidence(session)
     sessions = judged(claims, evidence)
@@ -46,5 +47,7 @@ def run(session: Session, options: argparse.Namespace) -> int:
             "words": verdicts.meanings_table,
         }
         fill(Path(options.into), made)
+        for figure in renew(Path(options.into), evidence.own.root / "report" / "figures", evidence.profile.name):
+            common.say(f"{figure} is drawn anew")
     common.say_whose(evidence)
     return common.OK

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -97,6 +99,26 @@ def fill(path: Path, made: Mapping[str, Callable[[], str]]) -> None:
         raise SuiteError(f"{path} has none of the markers {', '.join(f'<!-- {marker}:begin -->' for marker in made)}")
     for marker in there:
         update_readme(path, made[marker](), marker=marker)
+
+
+def renew(path: Path, drawn: Path, profile: str) -> list[Path]:
+    """Replace the figures of criteria that a file shows by those that the report page has of them now.
+
+    Args:
+        path: the file; it shows ``figures/CLAIM.CRITERION.png`` in some folder.
+        drawn: the report page's figures.
+        profile: whose figures.
+
+    Returns:
+        Those that were replaced by another picture.
+    """
+    changed = []
+    for link, name in re.findall(r"\]\(((?:[\w.-]+/)*figures/([\w.]+)\.png)\)", path.read_text(encoding="utf-8")):
+        new, old = drawn / f"{name}.{profile}.png", path.parent / link
+        if new.is_file() and (not old.is_file() or new.read_bytes() != old.read_bytes()):
+            shutil.copyfile(new, old)
+            changed.append(old)
+    return changed
 
 
 def update_readme(path: Path, text: str, *, marker: str = MARKER) -> None:

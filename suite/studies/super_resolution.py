@@ -15,6 +15,7 @@ from suite.measure.nulls import generator_for
 from suite.measure.similarity import debiased_cka
 from suite.measure.super_resolution import luma, radial_centroid
 from suite.models.mdbn import MDBN, make, multiply_adds, parameters
+from suite.studies.protocol import separately
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -163,3 +164,7 @@ def _alike(one: list[Tensor], other: list[Tensor], places: Tensor) -> NDArray[np
     pairs = zip(one, other, strict=True)
     flat = ([maps.movedim(1, -1).flatten(0, 2)[places].numpy() for maps in pair] for pair in pairs)
     return np.asarray([float(debiased_cka(*pair)) for pair in flat], dtype=np.float64)
+
+
+TOGETHER = DISTRIBUTED = False
+run_block = separately(run)

@@ -1,0 +1,20 @@
+"""Every study that a shipped profile asks for keeps to the protocol."""
+
+import pytest
+
+from suite import catalog, profile
+from suite.assess import open_evidence
+from suite.run.execute import _study
+from suite.run.plan import CachePolicy, plan
+from suite.session import Session
+
+
+@pytest.mark.parametrize("name", ["desk", "desk-long", "smoke"])
+def test_every_study_that_is_asked_for_can_be_run(name, tmp_path):
+    assert name in profile.names()
+    evidence = open_evidence(Session(profile=name, evidence=str(tmp_path), seeds=1))
+    made = plan(catalog.discover(), evidence.profile, evidence.store, cache=CachePolicy.ONLY_MISSING)
+    studies = {step.cell.study for step in made.to_run}
+    assert studies >= {"train", "measure", "super_resolution"}
+    for study in studies:
+        _study(study)
