@@ -117,10 +117,15 @@ def _print_screen(assessments: list[Assessment], evidence: Evidence) -> None:
     from suite import catalog
     from suite.show.findings import rows
     from suite.show.screen import screen
-    from suite.show.terminal import line
+    from suite.show.terminal import line, print_verdicts
 
     session, out = evidence.session, console()
-    found = [row for row in rows(catalog.findings(), assessments) if row.counts or row.probes]
+    findings = catalog.findings()
+    found = [row for row in rows(findings, assessments) if row.counts or row.probes]
+    known = {finding.key for finding in findings}
+    apart = [one for one in assessments if one.claim.finding not in known]
+    if apart:  # a claim that names none of the findings has no row to be summed up in
+        print_verdicts(apart, out)
     hints = (
         f"every criterion:  {session.command('judge', '--details')}",
         f"why a verdict:    {session.command('explain', 'CLAIM')}",

@@ -17,6 +17,7 @@ BEYOND_REACH = 100_000
 _NODES = 200  # quadrature nodes over the spread the future sample may show; error below 0.002
 
 
+@np.errstate(over="ignore")  # at numbers near the largest there are, a limit is infinite and decides nothing
 def chance(n: int, interval: Interval, region: Region, *, level: float = 0.95) -> float:
     """The probability that `n` units decide, if the truth is the present estimate and spread.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from suite.claim import Role
 from suite.errors import SuiteError
-from suite.judge import WORST_FIRST
+from suite.judge import WORST_FIRST, Verdict
 from suite.show.numbers import number
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from suite.assess import Assessment
     from suite.claim import Finding, Sentence
-    from suite.judge import Verdict
 
 COLUMNS = ("released", "desk", "desk-long", "frozen", "full")
 _PLACE = re.compile(r"\{(?P<name>\w+\.\w+)(?:/(?P<control>\w+))?(?::(?P<format>[^}]+))?\}")
@@ -82,8 +81,8 @@ def row(finding: Finding, assessments: Iterable[Assessment], *, strict: bool = F
     own = [one for one in assessments if one.claim.finding == finding.key]
     by_role: dict[Role, dict[str, list[Verdict]]] = {role: {} for role in Role}
     for one in own:
-        column = column_of(one.profile.name)
-        if column:
+        column = column_of(one.profile.name) or one.profile.name
+        if one.verdict is not Verdict.SMOKE:
             by_role[one.criterion.role].setdefault(column, []).append(one.verdict)
     asserted, probes = (
         {column: _counted(verdicts) for column, verdicts in by_role[role].items()}

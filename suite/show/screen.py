@@ -42,9 +42,15 @@ def screen(shown: Sequence[Row], assessments: Sequence[Assessment], *, width: in
 
 def _finding(one: Row, width: int) -> list[str]:
     """Title and counts on a line of their own, the sentence below."""
-    counts = " | ".join(f"{column}: {one.cell(column)}" for column in COLUMNS if one.counts.get(column))
+    counts = " | ".join(f"{column}: {one.cell(column)}" for column in _ordered(one.counts) if one.counts[column])
     head = f"{one.finding.title}  [{counts or 'nothing judged yet'}]"
     return [*_wrapped(head, width, later="    "), *_wrapped(one.sentence, width, first="  ", later="  ")]
+
+
+def _ordered(columns: Iterable[str]) -> list[str]:
+    """The columns of the summary first, in their order, then other profiles by name."""
+    found = set(columns)
+    return [*(column for column in COLUMNS if column in found), *sorted(found - set(COLUMNS))]
 
 
 def _wrapped(text: str, width: int, *, first: str = "", later: str = "") -> list[str]:
@@ -54,9 +60,10 @@ def _wrapped(text: str, width: int, *, first: str = "", later: str = "") -> list
 def _totals(assessments: Sequence[Assessment]) -> str:
     """How many criteria of every column have which verdict, probes included."""
     parts = []
-    for column in COLUMNS:
-        found = Counter(one.verdict for one in assessments if column_of(one.profile.name) == column)
-        if found:
-            words = ", ".join(f"{found[word]} {word}" for word in reversed(WORST_FIRST) if found[word])
-            parts.append(f"{column}: {sum(found.values())} criteria ({words})")
+    columns = [column_of(one.profile.name) or one.profile.name for one in assessments]
+    for column in _ordered(columns):
+        found = Counter(one.verdict for one, own in zip(assessments, columns, strict=True) if own == column)
+        words = ", ".join(f"{found[word]} {word}" for word in reversed(WORST_FIRST) if found[word])
+        total = sum(found.values())
+        parts.append(f"{column}: {total} {'criterion' if total == 1 else 'criteria'} ({words})")
     return "; ".join(parts) or "Nothing was judged."

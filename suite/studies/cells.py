@@ -198,7 +198,10 @@ def _trained(
 
 def code_of(spec: Mapping[str, Any]) -> str:
     """Digest of the code that computes a cell of study *train*."""
-    modules = [f"suite.studies.{TRAIN}", f"baselines.{spec['method']['name']}"]
+    from baselines import METHODS  # noqa: PLC0415 - torch, not needed to list claims
+
+    name = spec["method"]["name"]
+    modules = [f"suite.studies.{TRAIN}", METHODS[name].__module__ if name in METHODS else f"baselines.{name}"]
     if "architecture" in spec["student"]:
         modules.append(f"baselines.students.{spec['student']['architecture']}")
     if spec["student"].get("fused") or spec["teacher"]["network"].get("fused"):

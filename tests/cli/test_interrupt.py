@@ -99,5 +99,5 @@ def test_ctrl_c_keeps_what_is_finished_and_leaves_nobody_behind(tmp_path, worker
         assert again.returncode == 0, err
         assert f"computing {6 - len(words)} cells" in err
         verdicts = json.loads((tmp_path / "evidence" / "claims-toy.json").read_text())["criteria"]
-        assert [entry["verdict"] for entry in verdicts] == ["reproduced", "reproduced"]
+        assert [entry["verdict"] for entry in verdicts] == ["seen here", "seen here"]
         assert not list((tmp_path / "evidence" / "partial").iterdir())

@@ -45,7 +45,7 @@ def test_an_unknown_timm_model_fails_its_cells_and_no_others(smallest, tmp_path,
     status = main(["claims", "--profile", "mine.toml", "--device", "cpu", "--workers", "1", "--no-sync", "--json"])
     said = capsys.readouterr()
     assert status == 1
-    assert "failed: train cait, seed 0 (python -m suite status tells why)" in said.err
+    assert "failed: train cait, seed 0 (python -m suite status --profile mine.toml --device cpu tells why)" in said.err
     assert "blocked: measure trained cait, seed 0: magnitude (it needs a cell that could not be had)" in said.err
     assert "5/5 cells, 2 failed" in said.err  # two trainings, two measurements and the control they share
     assert said.err.splitlines()[-1] == (

@@ -34,10 +34,6 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason=FEW_GPUS if found else NO_GPU))
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "gpus(count): needs as many CUDA devices")
-
-
 ON = ("cpu", pytest.param("cuda", marks=pytest.mark.gpus(1)))
 
 

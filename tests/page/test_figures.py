@@ -75,7 +75,7 @@ def test_the_strip_shows_region_interval_control_and_published_value(session, ke
     assert left < interval.low
     assert interval.high < right
 
-    (grey,) = labelled(strip, "interval: untrained")
+    (grey,) = labelled(strip, "interval: must fail: untrained")
     control = assessment.judgement.controls[0].interval
     assert to_hex(grey.get_color()) == LIGHT.control
     assert grey.get_xdata() == pytest.approx([control.low, control.high])

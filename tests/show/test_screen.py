@@ -24,6 +24,7 @@ def assessment(verdict, *, profile="desk", departs=False):
         name="a.b",
         verdict=verdict,
         departs=departs,
+        rule_changed=False,
         expected=expected,
         profile=SimpleNamespace(name=profile),
         criterion=SimpleNamespace(role=Role.ASSERTED),
@@ -62,5 +63,5 @@ def test_how_the_session_ended_is_said(assessments, said):
 def test_counts_of_every_column_are_summed_up():
     mixed = [assessment(Verdict.REPRODUCED), assessment(Verdict.ERROR, profile="frozen-first-class")]
     text = screen([], mixed, width=100)
-    assert "desk: 1 criteria (1 reproduced); frozen: 1 criteria (1 error)" in text
+    assert "desk: 1 criterion (1 reproduced); frozen: 1 criterion (1 error)" in text
     assert screen([], [], width=100).splitlines()[1] == "Nothing was judged."

@@ -142,7 +142,10 @@ def test_a_teacher_of_imagenet_is_asked_for_the_classes_there_are_images_of(tmp_
 def test_differences_of_small_networks_are_not_stated_of_full_ones():
     claim = next(claim for claim in discover() if claim.key == "late_layer_transfer")
     stated = {name: [one.what for one in bearing(claim.deviations, profiles.load(name))] for name in ("desk", "full")}
-    assert stated == {"desk": ["length", "accuracy", "student", "augmentation"], "full": ["accuracy"]}
+    assert stated == {
+        "desk": ["length", "accuracy", "student", "augmentation", "aligned late layers"],
+        "full": ["accuracy"],
+    }
 
 
 def test_what_is_not_as_printed_is_a_proxy(images, tmp_path):

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from suite.judge import ControlKind
 from suite.show import describe
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from suite.assess import Assessment
     from suite.claim import Published
-    from suite.judge import Interval, Observed, Region
+    from suite.judge import ControlJudgement, Interval, Observed, Region
 
 FEW = 40  # more values than this are not drawn one by one
 _DECADES = 3.0  # values further apart than this need a logarithmic axis
@@ -87,7 +88,7 @@ def judged(assessment: Assessment) -> Judged | None:
         return None
     rows = [_row("measured", judgement.interval, assessment.observed)]
     rows += [
-        _row(control.name.replace("_", " "), control.interval, assessment.controls.get(control.name), control=True)
+        _row(_named(control), control.interval, assessment.controls.get(control.name), control=True)
         for control in judgement.controls
         if control.interval is not None and math.isfinite(control.interval.estimate)
     ]
@@ -98,6 +99,12 @@ def judged(assessment: Assessment) -> Judged | None:
         rows=tuple(rows),
         published=tuple(_published(criterion.published, criterion.quantity.unit)),
     )
+
+
+def _named(control: ControlJudgement) -> str:
+    """A control with what is asked of it."""
+    must = "must hold" if control.kind is ControlKind.POSITIVE else "must fail"
+    return f"{must}: {control.name.replace('_', ' ')}"
 
 
 def _row(name: str, interval: Interval, observed: Observed | None, *, control: bool = False) -> Row:
