@@ -77,14 +77,6 @@ def _nearer(name: str, aligned: Subject) -> PerSeed:
 
 
 def _mirror(key: str, name: str, sentence: str, role: Role) -> Criterion:
-    every = student(
-        "spectral_kd",
-        {
-            "student_layers": tuple(range(-4, 0)),
-            "teacher_layers": (5, 11, 17, 23),
-            "weight": WEIGHT_TIMES * arms.STRONG,
-        },
-    )
     return Criterion(
         key=key,
         role=role,
@@ -95,9 +87,9 @@ def _mirror(key: str, name: str, sentence: str, role: Role) -> Criterion:
         evidence=_nearer(name, arms.SPECTRAL_BOTH),
         positive_controls=(
             Control(
-                "four_layers_strong",
-                "Four layers at even depths aligned at forty times the weight must draw the profile to the teacher's.",
-                _nearer(name, every),
+                "strong",
+                "The same layers aligned at forty times the weight must draw the profile to the teacher's.",
+                _nearer(name, arms.spectral(arms.BOTH, weight=WEIGHT_TIMES * arms.STRONG)),
             ),
         ),
         negative_controls=(

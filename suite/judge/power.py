@@ -144,7 +144,7 @@ def foresee(interval: Interval, region: Region, *, level: float = 0.95, spread: 
         if region.contains(interval.estimate, interval.estimate) and not region.contains(true, true):
             true = sum(region.boundaries) / 2  # a region with two bounds: nowhere lies further from both
         needed.append(settle(replace(interval, estimate=true), region, level=level))
-    fewest = min(total, *(found for found in needed[:1] if found is not None))
+    fewest = min([total, *(found for found in needed[:1] if found is not None)])
     most = needed[1] if needed[1] is None else max(total, needed[1])
     return Outlook(total - interval.n, fewest - interval.n, None if most is None else most - interval.n)
 
