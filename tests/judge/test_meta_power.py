@@ -89,3 +89,13 @@ def test_the_range_of_a_promise_holds_what_is_truly_needed(distance):
         low, high = n + outlook.low, math.inf if outlook.high is None else n + outlook.high
         held += low <= needed <= high
     assert held / 400 >= 0.75  # nominal 0.8, on whole seeds; noise 0.02
+
+
+@pytest.mark.parametrize(
+    ("values", "region"),
+    [((0.14, 0.42, 0.91), Region.between(0.2, 0.5)), ((0.77, -1.25, 1.64), Region.between(-0.7, 0.7))],
+)
+def test_a_range_whose_near_end_is_out_of_reach_begins_at_the_likely_number(values, region):
+    outlook = foresee(mean_interval(values), region)
+    assert outlook is not None
+    assert outlook.low == outlook.likely
