@@ -194,8 +194,8 @@ def _better_alone(name: str, against: str, why: str, published: tuple[Published,
         evidence=arms.gain(_alone(name), _alone("plain")),
         positive_controls=(
             Control(
-                "twice_as_wide",
-                "The plain student over one of a third of its width, both without a teacher.",
+                "eight_channels",
+                "The plain student over one of eight channels, both without a teacher.",
                 arms.gain(_alone("plain"), student("none", width=WIDTHS[0])),
             ),
         ),
