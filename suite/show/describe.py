@@ -10,6 +10,8 @@ from suite.show.numbers import interval_text, number, ranges, with_unit
 from suite.show.runs import seconds_per_seed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from suite.assess import Assessment
     from suite.claim import Claim, Criterion
     from suite.claim.schema import Published
@@ -108,6 +110,12 @@ def outlook(assessment: Assessment) -> str:
         return text
     seconds = seconds_per_seed(assessment)
     return f"{text}, {duration(more.likely * seconds)} of computing" if seconds else text
+
+
+def commits(assessments: Iterable[Assessment]) -> list[str]:
+    """The commits whose code computed what verdicts stand on, sorted; none where nothing was computed."""
+    results = (result for assessment in assessments for result in assessment.cells)
+    return sorted({str(result.environment.get("commit", "unknown")) for result in results})
 
 
 def origin(assessment: Assessment) -> str:

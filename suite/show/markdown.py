@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from suite.errors import SuiteError
-from suite.evidence.runtime import commit
 from suite.show import describe
 from suite.show.files import replace_text
 from suite.show.numbers import plural
@@ -61,19 +60,21 @@ def as_markdown(assessments: Sequence[Assessment]) -> str:
 def _footnotes(assessments: Sequence[Assessment]) -> list[str]:
     today = datetime.now(UTC).date().isoformat()
     lines = []
-    sources: dict[str, dict[str, None]] = {}
+    by_profile: dict[str, list[Assessment]] = {}
     for assessment in assessments:
-        found = sources.setdefault(assessment.profile.name, {})
-        found.update({result.source: None for result in assessment.cells if result.source})
-    for profile in {assessment.profile.name: assessment.profile for assessment in assessments}.values():
+        by_profile.setdefault(assessment.profile.name, []).append(assessment)
+    for group in by_profile.values():
+        profile = group[0].profile
+        sources = dict.fromkeys(result.source for one in group for result in one.cells if result.source)
+        computed = ", ".join(commit[:12] for commit in describe.commits(group))
         differs = "; ".join(f"{entry.what}: {entry.ours}, not {entry.paper}" for entry in profile.deviations)
         parts = [
             f"Profile `{profile.name}` ({profile.scope})",
             plural(len(profile.seeds), "seed"),
-            f"commit {commit()[:12]}",
-            today,
+            *([f"computed at commit {computed}"] if computed else []),
+            f"judged {today}",
             *([f"changed: {', '.join(profile.modified)}"] if profile.modified else []),
-            *(f"with runs from {source}" for source in sources[profile.name]),
+            *(f"with runs from {source}" for source in sources),
             *([f"differs from the papers in {differs}"] if differs else []),
         ]
         lines.append(f"{', '.join(parts)}.")

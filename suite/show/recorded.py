@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from suite.errors import SuiteError
 from suite.evidence.runtime import commit
 from suite.judge import Verdict
+from suite.show import describe
 from suite.show.numbers import aligned, finite, number, with_unit
 from suite.show.summary import machine
 
@@ -34,7 +35,7 @@ class Entry:
 
     Attributes:
         date: the day it was recorded, ISO 8601.
-        commit: the source it was computed with.
+        commit: the source it was computed with; the one that judged, where it stands on no cells.
         machine: where it was judged.
         profile: at which scale.
         name: ``claim.criterion``.
@@ -170,7 +171,7 @@ def entry_of(assessment: Assessment) -> Entry:
     interval = assessment.judgement.interval
     return Entry(
         date=datetime.now(UTC).date().isoformat(),
-        commit=commit(),
+        commit=", ".join(describe.commits([assessment])) or commit(),
         machine=machine(),
         profile=assessment.profile.name,
         name=assessment.name,

@@ -161,8 +161,20 @@ def test_the_table_has_a_row_a_criterion_and_a_line_on_what_it_stands_on(judged)
     assert {columns(row) for row in table} == {7}
     assert "**● seen here**" in table[2]
     assert "0.298 [0.280, 0.316] bits" in table[2]
-    assert lines[-1].startswith("Profile `tiny` (proxy), 4 seeds, commit ")
+    assert lines[-1].startswith("Profile `tiny` (proxy), 4 seeds, computed at commit ")
     assert "data: none at all, not ImageNet-1k" in lines[-1]
+
+
+def test_the_commit_below_the_table_is_the_one_that_computed(judged):
+    elsewhere = [
+        replace(
+            one, cells=tuple(replace(cell, environment=cell.environment | {"commit": "ab" * 20}) for cell in one.cells)
+        )
+        for one in judged
+    ]
+    assert "computed at commit abababababab, judged 20" in as_markdown(elsewhere).splitlines()[-1]
+    stands_on_nothing = [replace(one, cells=()) for one in judged]
+    assert "commit" not in as_markdown(stands_on_nothing).splitlines()[-1]
 
 
 def test_bars_and_breaks_stay_in_their_cell(evidence):
