@@ -396,9 +396,11 @@ class Tally:
                 "not as expected: "
                 + ", ".join(f"{a.name} ({a.verdict}, not {a.expected.verdict})" for a in moved if a.expected)
             )
-        changed = [a.name for a in self.departures if a.rule_changed]
+        changed = [a for a in self.departures if a.rule_changed]
         if changed:
-            reasons.append(f"the rule changed without a new entry (python -m suite register): {', '.join(changed)}")
+            register = changed[0].session.command("register")
+            names = ", ".join(a.name for a in changed)
+            reasons.append(f"the rule changed without a new entry ({register}): {names}")
         return "; ".join(reasons)
 
 

@@ -105,7 +105,7 @@ def read(path: Path) -> list[Entry]:
             verdict, since = fields.pop("verdict"), date.fromisoformat(fields.pop("since"))
             entries.append(Entry(verdict=Verdict(verdict) if verdict else None, since=since, **fields))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise SuiteError(f"{path}, line {number}: {error}: let `python -m suite register` write it") from None
+            raise SuiteError(f"{path}, line {number}: {error}: let the verb register write it") from None
     return entries
 
 
@@ -156,11 +156,12 @@ def attach(claim: Claim, entries: Sequence[Entry]) -> Claim:
     """
     known = {f"{claim.key}.{criterion.key}" for criterion in claim.criteria}
     kept = {place: entry for place, entry in current(entries).items() if place[0].partition(".")[0] == claim.key}
-    stray = sorted(name for (name, _), entry in kept.items() if name not in known and entry.verdict is not None)
+    stray = sorted(place for place, entry in kept.items() if place[0] not in known and entry.verdict is not None)
     if stray:
+        name, profile = stray[0]
         raise SuiteError(
-            f"a verdict is expected of {', '.join(stray)}, which {claim.key} does not have: withdraw it "
-            "(python -m suite register NAME --withdraw --because WHY)"
+            f"a verdict is expected of {name}, which {claim.key} does not have: withdraw it "
+            f"(python -m suite register {name} --profile {profile} --withdraw --because WHY)"
         )
     return replace(claim, criteria=tuple(_with_expected(claim, criterion, kept) for criterion in claim.criteria))
 

@@ -49,6 +49,7 @@ class Progress:
 
         ``status`` is the command that tells why a cell failed.
         """
+        self.status = status
         self._why = {**_WHY, Outcome.FAILED: f"{status} tells why"}
         self._labels = {step.cell.key: str(step.cell) for step in plan.to_run}
         self._weights = {step.cell.key: step.cell.weight for step in plan.to_run}

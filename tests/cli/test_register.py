@@ -100,7 +100,8 @@ def test_a_rule_that_changed_without_a_new_entry_fails_the_session(profile, file
     assert found[0].departs
     assert not found[1].departs
     why = tally(found).why_not
-    assert why == "the rule changed without a new entry (python -m suite register): plain.holds"
+    register_again = found[0].session.command("register")
+    assert why == f"the rule changed without a new entry ({register_again}): plain.holds"
     assert "rule changed since it was recorded" in describe.registered(found[0])
     register(file, found, today=NOW)
     assert tally(judged(profile, store, expected.attach(moved, read(file)))).ok

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import shlex
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -73,3 +75,23 @@ def test_what_is_stored_is_data_without_defaults(tmp_path):
         "session": {"profile": "toy"},
         "cells": ["one"],
     }
+
+
+def said(tree):
+    """What a module's calls and f-strings say: no docstrings, no default values."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            yield "".join(part.value for part in node.values if isinstance(part, ast.Constant))
+        elif isinstance(node, ast.Call):
+            yield from (
+                part.value for part in node.args if isinstance(part, ast.Constant) and isinstance(part.value, str)
+            )
+
+
+def test_no_module_prints_a_command_without_the_options_of_the_session():
+    """A command that is typed by hand in a message forgets ``--profile`` and where the evidence lies."""
+    root = Path(__file__).parents[2] / "suite"
+    for path in root.rglob("*.py"):
+        for text in said(ast.parse(path.read_text())):
+            assert "python -m suite " not in text or "--profile" in text, f"{path}: {text}: use Session.command"
+            assert "nox -s " not in text, f"{path}: {text}: use Session.command"

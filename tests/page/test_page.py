@@ -136,7 +136,7 @@ def test_a_card_says_everything(source):
         "none at all",
         "python -m suite claims -k every_figure --profile tiny",
         "python -m suite explain every_figure --profile tiny",
-        "nox -s ui",
+        "python -m suite ui",
         "made_up (arXiv 2501.00001)",
         "measure trained cait, seed 1",
         "torch",

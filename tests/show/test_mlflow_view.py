@@ -327,7 +327,7 @@ def test_the_links_are_of_the_claim_that_compares_most_methods(root, capsys):
     assert lines[-1] == "another claim: add -k CLAIM"
     ui.print_links(root, port=1, claims=["few"])
     assert "few, side by side" in capsys.readouterr().out
-    with pytest.raises(SuiteError, match="python -m suite claims"):
+    with pytest.raises(SuiteError, match="compute and judge them first"):
         ui.print_links(root, port=1, claims=["never_synced"])
 
 

@@ -234,9 +234,7 @@ class Slurm:
         jobs = _named(ids)
         if jobs:
             go, them = ("goes", "it") if len(set(ids)) == 1 else ("go", "them")
-            progress.say(
-                f"{jobs} {go} on: 'python -m suite status' shows {them}, the same command follows {them} again"
-            )
+            progress.say(f"{jobs} {go} on: '{progress.status}' shows {them}, the same command follows {them} again")
         return f"following ended; {jobs} {go} on" if jobs else ""
 
     def _part(self) -> None:

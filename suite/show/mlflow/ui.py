@@ -44,7 +44,7 @@ def print_links(root: Path, *, port: int = PORT, claims: Collection[str] = ()) -
     """
     known = {key: entry for key, entry in built(root).get("claims", {}).items() if not claims or key in claims}
     if not known:
-        raise SuiteError("the view holds none of these claims: python -m suite claims computes and shows them")
+        raise SuiteError("the view holds none of these claims: compute and judge them first, then start the UI")
     claim = max(known, key=lambda key: int(known[key]["methods"]))
     for name, link in links(known[claim]["experiment"], claim, base=f"http://{HOST}:{port}").items():
         print(f"{claim}, {name}: {link}")

@@ -187,7 +187,9 @@ def _history(item: Item) -> Markup:
         for period in periods(item.history)
     ]
     if not rows:
-        return tag("p", "This verdict was not recorded before (", tag("code", "python -m suite record"), ").")
+        return tag(
+            "p", "This verdict was not recorded before (", tag("code", item.assessment.session.command("record")), ")."
+        )
     columns = ("date", "profile", "verdict", "measured [95 %]", "n", "commit")
     return _table("How the verdict changed over time", columns, rows)
 
@@ -198,12 +200,12 @@ def _provenance(item: Item) -> Markup:
     run = run_name(assessment)
     facts: list[tuple[str, Content]] = [
         ("Command", tag("code", assessment.command)),
-        ("More", tag("code", assessment.command.replace(" claims -k ", " explain ", 1))),
+        ("More", tag("code", assessment.session.command("explain", assessment.claim.key))),
         (
             "MLflow",
             join(
                 [
-                    tag("code", "nox -s ui"),
+                    tag("code", assessment.session.command("ui")),
                     f", experiment “{experiment_name(assessment.claim.papers[0])}”, run “",
                     link(item.mlflow, run) if item.mlflow else run,
                     "”",

@@ -20,21 +20,23 @@ from suite.show.verdicts import LOOKS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from suite.assess import Evidence
     from suite.profile import Profile
     from suite.show.page.item import Item
 
 
 @dataclass(frozen=True)
 class Stamp:
-    """When and where the page was made."""
+    """When, where and by what the page was made."""
 
     date: str
     commit: str
     machine: str
+    command: str = "python -m suite report"
 
 
 def document(
-    items: Sequence[Item], profiles: Sequence[Profile], stamp: Stamp, *, absent: Sequence[Profile] = ()
+    items: Sequence[Item], profiles: Sequence[Profile], stamp: Stamp, *, absent: Sequence[Evidence] = ()
 ) -> str:
     """The page.
 
@@ -42,7 +44,7 @@ def document(
         items: rows in their order.
         profiles: the scales they come from.
         stamp: printed in the page; nothing else depends on the day.
-        absent: profiles without any evidence, to say how to get it.
+        absent: what has no evidence yet, to say how to get it.
     """
     found = by_claim(items)
     body = [
@@ -94,23 +96,23 @@ def _masthead(items: Sequence[Item], stamp: Stamp) -> Markup:
     )
 
 
-def _reading(profiles: Sequence[Profile], absent: Sequence[Profile]) -> Markup:
+def _reading(profiles: Sequence[Profile], absent: Sequence[Evidence]) -> Markup:
     verdicts = [join([tag("dt", chip(verdict)), tag("dd", LOOKS[verdict].meaning)]) for verdict in BEST_FIRST]
     scopes = [join([tag("dt", scope), tag("dd", text)]) for scope, text in SCOPES.items()]
     scales = [join([tag("dt", profile.name), tag("dd", _scale(profile))]) for profile in profiles]
     scales += [
         join(
             [
-                tag("dt", profile.name),
+                tag("dt", evidence.profile.name),
                 tag(
                     "dd",
-                    f"{profile.summary}. No evidence here; ",
-                    tag("code", f"python -m suite claims --profile {profile.name}"),
+                    f"{evidence.profile.summary}. No evidence here; ",
+                    tag("code", evidence.session.command("claims")),
                     " gives it.",
                 ),
             ]
         )
-        for profile in absent
+        for evidence in absent
     ]
     return tag(
         "section",
@@ -140,7 +142,7 @@ def _footer(stamp: Stamp) -> Markup:
         tag(
             "p",
             f"Made {stamp.date} from commit {stamp.commit} on {stamp.machine} by ",
-            tag("code", "python -m suite report"),
+            tag("code", stamp.command),
             ". Everything on this page as data: ",
             link("claims.json", "claims.json"),
             "; figures: folder ",

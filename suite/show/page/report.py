@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from suite.assess import Assessment, Evidence, Judged
+    from suite.session import Session
     from suite.show.figures.shelf import Shelf
     from suite.show.recorded import Entry
 
@@ -52,18 +53,21 @@ def write_report(
     """
     folder = root / FOLDER
     present = [session for index, session in enumerate(sessions) if index == 0 or session.has_evidence]
-    absent = [session.evidence.profile for session in sessions if session not in present]
+    absent = [session.evidence for session in sessions if session not in present]
     assessments = shown(present)
     pictures = _pictures(assessments, present, folder)
     items = _items(assessments, pictures, history or {})
-    page = document(items, [one.evidence.profile for one in present], stamp or _now(), absent=absent)
+    page = document(
+        items, [one.evidence.profile for one in present], stamp or _now(sessions[0].evidence.session), absent=absent
+    )
     replace_text(folder / "index.html", page)
     write_json(folder / "claims.json", assessments)
     return folder / "index.html"
 
 
-def _now() -> Stamp:
-    return Stamp(datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), commit()[:20], machine())
+def _now(session: Session) -> Stamp:
+    made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return Stamp(made, commit()[:20], machine(), session.command("report"))
 
 
 def _items(
