@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import replace as replaced
@@ -12,7 +11,7 @@ from suite.claim import Constant
 from suite.claim.expected import rule_digest
 from suite.claim.schema import RELEASED, bearing
 from suite.errors import SuiteError, Unavailable, Ungiven, Unobtainable, Unverifiable, one_line
-from suite.evidence.bundles.bundle import open_bundle
+from suite.evidence.bundles.bundle import open_given
 from suite.evidence.bundles.lent import Overlay
 from suite.evidence.cell import Result
 from suite.evidence.store import Missing, Store
@@ -297,7 +296,7 @@ def open_evidence(session: Session, *, here: bool = False) -> Evidence:
     bundles = None
     if session.bundles or session.preferred:
         opened = [
-            [open_bundle(Path(file), own.root) for file in files] for files in (session.bundles, session.preferred)
+            [open_given(given, own.root) for given in several] for several in (session.bundles, session.preferred)
         ]
         bundles = Overlay(own, *opened)
     return Evidence(profile, own, session=session, bundles=bundles)

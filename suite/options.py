@@ -112,7 +112,8 @@ def add_bundles(parser: argparse.ArgumentParser) -> None:
         dest="bundles",
         action="append",
         metavar="BUNDLE",
-        help="use somebody's runs where ours are missing: a file that 'bundle' wrote (repeatable)",
+        help="use somebody's runs where ours are missing: a file that 'bundle' wrote, or its address on the web "
+        "(repeatable)",
     )
     parser.add_argument(
         "--prefer",

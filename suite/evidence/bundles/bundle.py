@@ -7,7 +7,7 @@ import json
 import shutil
 import tempfile
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,12 +40,14 @@ class Bundle:
         digest: SHA-256 of its file.
         store: its cells.
         manifest: what it says of itself.
+        address: where it was fetched; empty for a file of this machine.
     """
 
     name: str
     digest: str
     store: Store
     manifest: Mapping[str, Any]
+    address: str = ""
 
     @property
     def origin(self) -> str:
@@ -74,6 +76,25 @@ class Bundle:
         """What it holds, in a few words."""
         profiles = ", ".join(str(profile.get("name")) for profile in self.manifest["profiles"])
         return f"{len(self.manifest['cells'])} cells of profile {profiles}"
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is the address of a web server's file, not a path."""
+    return text.startswith(("http://", "https://"))
+
+
+def open_given(given: str, root: Path) -> Bundle:
+    """A bundle as it is asked for: a file, or an address (see :func:`suite.evidence.bundles.remote.fetch`).
+
+    Raises:
+        SuiteError: it cannot be had, or is no bundle.
+        Unwritable: it cannot be kept.
+    """
+    if not is_address(given):
+        return open_bundle(Path(given), root)
+    from suite.evidence.bundles.remote import fetch  # noqa: PLC0415 - what reads the web is slow to import
+
+    return replace(open_bundle(fetch(given, root), root), address=given.partition("#")[0])
 
 
 def open_bundle(path: Path, root: Path) -> Bundle:

@@ -105,12 +105,13 @@ def _keys(bundle: Bundle, cell: Cell | str) -> Iterator[str]:
 
 
 def _told(bundle: Bundle, used: Mapping[str, str]) -> str:
-    if not used:
-        return f"{bundle.name}: none of its {bundle.holds} is used: ours are there, or it answers other questions"
+    fetched = [f"fetched from {bundle.address}#sha256={bundle.digest}"] if bundle.address else []
     counts = Counter(used.values())
     there = [f"{count} {words}" for words, count in counts.items() if words]
-    text = f"{len(used)} of {bundle.holds} are used, from {bundle.origin}"
-    return f"{text}; {'; '.join(there)}" if there else text
+    text = f"{bundle.name}: none of its {bundle.holds} is used: ours are there, or it answers other questions"
+    if used:
+        text = f"{len(used)} of {bundle.holds} are used, from {bundle.origin}"
+    return "; ".join((text, *there, *fetched))
 
 
 def differences(theirs: Mapping[str, Any], cell: Cell) -> str:
