@@ -31,6 +31,9 @@ SHARED = Pooled(sd=0.2, df=10, p_value=0.5, fair=True, groups=6)
         ({"values": (1,), "sampling": "single", "standard_error": -0.1}, "0 or more"),
         ({"values": (1,), "sampling": "exact", "numerical_error": -0.1}, "0 or more"),
         ({"values": (1,), "sampling": "seeds", "resolution": -0.1}, "0 or more"),
+        ({"values": (1,) * 30, "sampling": "halves"}, "30 halves need the quantity of all images"),
+        ({"values": (1,) * 28, "sampling": "halves", "whole": 1.0}, "two for each group"),
+        ({"values": (1,) * 31, "sampling": "halves", "whole": 1.0}, "two for each group"),
         ({"values": (1,), "sampling": "guesses"}, "guesses"),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suite.judge import WORST_FIRST, Verdict, departs, overall
+from suite.judge import WORST_FIRST, Verdict, counts, departs, overall
 
 WORDS = st.sampled_from(list(Verdict))
 
@@ -42,3 +42,9 @@ def test_another_criterion_never_improves_the_word(words, another):
 @pytest.mark.parametrize(("expected", "actual"), list(itertools.product(Verdict, Verdict)))
 def test_every_difference_departs_and_an_error_always(expected, actual):
     assert departs(expected, actual) is (expected is not actual or actual is Verdict.ERROR)
+
+
+def test_verdicts_are_counted_best_first():
+    words = [Verdict.ERROR, Verdict.NOT_SEEN_HERE, Verdict.SEEN_HERE, Verdict.NOT_SEEN_HERE]
+    assert counts(words) == "1 seen here, 2 not seen here, 1 error"
+    assert counts([]) == "none"

@@ -99,3 +99,16 @@ def test_a_range_whose_near_end_is_out_of_reach_begins_at_the_likely_number(valu
     outlook = foresee(mean_interval(values), region)
     assert outlook is not None
     assert outlook.low == outlook.likely
+
+
+def test_seeds_that_agree_promise_one_number():
+    agreed = mean_interval([1.2] * 3, resolution=0.1)
+    outlook = foresee(agreed, Region.at_least(1.1))
+    assert outlook is not None
+    assert outlook.low == outlook.likely == outlook.high, "without spread the distance in units of it is no guess"
+
+
+@pytest.mark.parametrize("value", [0.4, 0.8, -0.6])
+def test_a_known_spread_promises_what_many_degrees_of_freedom_do(value):
+    known, estimated = (foresee(present(value, 6, df=df), Region.at_least(0)) for df in (math.inf, 1e7))
+    assert known == estimated
