@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -72,6 +73,16 @@ class Evidence:
     def lent(self) -> list[str]:
         """One line a bundle: how many of its cells were used; nothing where there are none."""
         return self.store.lent() if isinstance(self.store, Overlay) else []
+
+    def settle(self, criterion: Criterion) -> None:
+        """Read what a criterion and its controls compare from one origin a seed, where there are several."""
+        if not isinstance(self.store, Overlay):
+            return
+        cells: list[Cell] = []
+        for reading in (criterion.evidence, *(control.evidence for control in criterion.controls)):
+            with suppress(Unavailable, SuiteError):  # what cannot be asked says so where it is read
+                cells += reading.cells(self.profile)
+        self.store.settle(cells)
 
     def beside(self, profile: Profile, session: Session) -> Evidence:
         """The evidence of another profile in the same place."""
@@ -197,6 +208,7 @@ def assess_claim(claim: Claim, evidence: Evidence) -> list[Assessment]:
     controls: dict[str, dict[str, _Gathered]] = {}
     questions: dict[str, Question] = {}
     for criterion in asked:
+        evidence.settle(criterion)
         found[criterion.key] = _gather(criterion.evidence, evidence)
         controls[criterion.key] = {c.key: _gather(c.evidence, evidence) for c in criterion.controls}
         seen = {key: gathered.observed for key, gathered in controls[criterion.key].items()}

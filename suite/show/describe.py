@@ -128,11 +128,7 @@ def origin(assessment: Assessment) -> str:
     if len(seeds) == 1:
         return f"all its runs are from {next(iter(seeds))}"
     parts = [f"{_seeds(found)} {f'from {source}' if source else 'ours'}" for source, found in seeds.items()]
-    text = f"its runs are of different origin: {'; '.join(parts)}"
-    mixed = {seed for found in seeds.values() for seed in found if sum(seed in one for one in seeds.values()) > 1}
-    if mixed:
-        text += f"; {_seeds(mixed)}: mixed, so what is compared there was not computed together"
-    return text
+    return f"its runs are of different origin: {'; '.join(parts)}"
 
 
 def _seeds(seeds: set[int]) -> str:

@@ -154,15 +154,33 @@ def test_a_bundle_is_unpacked_once(tmp_path, store, monkeypatch):
     assert second.origin.startswith("renamed.zip, sha256 ")
 
 
-def test_seeds_of_different_origin_are_never_mixed_silently(tmp_path, store):
+def test_what_is_compared_is_of_one_origin(tmp_path, store):
+    """Of seed 2 we have but one of two methods: a difference would stand on two machines, so theirs is taken whole."""
     packed(tmp_path / "desk.zip", store)
     mine = Store(tmp_path / "mine")
     made.fill(mine, ROLES, seeds=(0, 1))
     made.fill(mine, ("high",), seeds=(2,))
+    bundle = open_bundle(tmp_path / "desk.zip", mine.root)
+    found = assess_claim(CLAIM, Evidence(made.PROFILE, Overlay(mine, [bundle])))[0]
+    assert describe.origin(found) == f"its runs are of different origin: seeds 0-1 ours; seeds 2-3 from {bundle.origin}"
+    preferred = assess_claim(CLAIM, Evidence(made.PROFILE, Overlay(mine, [], [bundle])))[0]
+    assert describe.origin(preferred) == f"all its runs are from {bundle.origin}"
+
+
+def test_a_pair_that_no_origin_has_whole_is_missing(tmp_path, store):
+    cells = {role: made.measured(role)(made.PROFILE, 0) for role in ("high", "higher", "low")}
+    networks = [need.key for cell in cells.values() for need in cell.needs.values()]
+    packed(tmp_path / "desk.zip", store, keys=[*networks, cells["high"].key, cells["low"].key])
+    mine = Store(tmp_path / "mine")
+    made.fill(mine, ("higher",), seeds=(0,))
     lent = Overlay(mine, [open_bundle(tmp_path / "desk.zip", mine.root)])
-    text = describe.origin(assess_claim(CLAIM, Evidence(made.PROFILE, lent))[0])
-    assert text.startswith("its runs are of different origin: seeds 0-2 ours; seeds 2-3 from desk.zip, ")
-    assert text.endswith("; seed 2: mixed, so what is compared there was not computed together")
+    assert lent.read(cells["higher"]).origin == ""
+    lent.settle(cells.values())
+    assert lent.read(cells["high"]).origin
+    with pytest.raises(Missing, match=r"is not in desk\.zip, which has most of what it is compared with"):
+        lent.read(cells["higher"])
+    lent.settle([cells["higher"]])
+    assert lent.read(cells["higher"]).origin == ""
 
 
 def test_ours_goes_first_unless_theirs_is_preferred(tmp_path, store):
@@ -185,6 +203,10 @@ def test_what_failed_here_is_not_covered_up(tmp_path, store):
         Overlay(mine, [bundle]).read(cell)
     assert Overlay(mine, [bundle]).state(cell).word == "failed"
     assert Overlay(mine, [], [bundle]).read(cell).arrays["value"] == made.value("high", 0)
+    whole = Overlay(mine, [bundle])
+    whole.settle(made.measured(role)(made.PROFILE, 0) for role in ROLES)
+    with pytest.raises(Failed):
+        whole.read(cell)
 
 
 def test_what_nobody_has_is_missing(tmp_path, store):
@@ -447,6 +469,15 @@ def test_a_member_that_is_there_twice_is_refused(tmp_path, store):
             tar.addfile(info, io.BytesIO(content))
     (tmp_path / "desk.tar.gz").write_bytes(buffer.getvalue())
     refused(tmp_path / "desk.tar.gz", tmp_path, "or it is there twice")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_another_compression_is_refused(tmp_path, store, method):
+    packed(tmp_path / "whole.zip", store)
+    with zipfile.ZipFile(tmp_path / "desk.zip", "w", method) as stream:
+        for name, content in contents(tmp_path / "whole.zip").items():
+            stream.writestr(name, content)
+    refused(tmp_path / "desk.zip", tmp_path, "is packed as no bundle is")
 
 
 def test_an_encrypted_or_linked_zip_member_is_refused(tmp_path, store):

@@ -123,6 +123,8 @@ def _of_zip(path: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
             kind = stat.S_IFMT(info.external_attr >> 16)
             if info.is_dir() or kind not in (0, stat.S_IFREG):
                 raise Refused(f"{info.filename!r} in it is no plain file")
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise Refused(f"{info.filename!r} in it is packed as no bundle is")
             with archive.open(info) as stream:
                 yield info.filename, info.file_size, stream
 

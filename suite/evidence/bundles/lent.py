@@ -6,6 +6,8 @@ Which cell answers, in this order:
 2. our own cell, if there is any: one that failed or is damaged stays visible and is not replaced;
 3. a bundle (``--with``), in the order given: the same cell from any of them, else the same question.
 
+Runs that are compared are of one origin: :meth:`Overlay.settle` chooses one for every seed, before a criterion is read.
+
 The same cell has the same key: recipe, data, seed, code and runtime agree. The same question was asked with other
 code or another runtime; :attr:`suite.evidence.cell.Result.differs` says with which.
 """
@@ -19,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from suite.evidence.cell import Cell, Result
 from suite.evidence.draft import RECORD
-from suite.evidence.store import Damaged
+from suite.evidence.store import Damaged, Missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -36,7 +38,8 @@ class Overlay:
         """Look at our own cells, at bundles that fill their gaps, and at others that go before them."""
         self._own = own
         self._bundles, self._preferred = tuple(bundles), tuple(preferred)
-        self._borrowed: dict[str, Result] = {}
+        self._borrowed: dict[tuple[str, str], Result] = {}
+        self._settled: dict[int, Bundle | None] = {}
         self._used: dict[str, dict[str, str]] = {}
 
     @property
@@ -44,8 +47,41 @@ class Overlay:
         """The folder of our own cells."""
         return self._own.root
 
+    def settle(self, cells: Iterable[Cell]) -> None:
+        """Read all cells of a seed from one origin, until asked again: only what was computed together is compared.
+
+        That is the origin that answers most of a seed's cells, and of several the first one in the order above; what
+        it lacks is missing. A cell of ours that failed or is damaged is never passed over for a bundle that is not
+        preferred.
+
+        Args:
+            cells: all that one criterion and its controls compare.
+        """
+        by_seed: dict[int, list[Cell]] = {}
+        for cell in cells:
+            by_seed.setdefault(cell.seed, []).extend(cell.parts)
+        self._settled = {seed: self._one_origin(several) for seed, several in by_seed.items()}
+
+    def _one_origin(self, cells: Sequence[Cell]) -> Bundle | None:
+        """The bundle that all cells of one seed are read from; None for our own."""
+
+        def worth(origin: Bundle | None) -> tuple[int, int, int]:
+            if origin is None:
+                return sum(self._own.has(cell.key) for cell in cells), 1, 0
+            exact = sum(cell.key in origin.manifest["cells"] for cell in cells)
+            return sum(any(_keys(origin, cell)) for cell in cells), 2 if origin in self._preferred else 0, exact
+
+        best = max((*self._preferred, None, *self._bundles), key=worth)
+        if best is None or best in self._preferred:
+            return best
+        ours = [cell for cell in cells if self._own.has(cell.key)]
+        return best if all(self._own.state(cell).word == "done" for cell in ours) else None
+
     def _lender(self, cell: Cell | str) -> tuple[Bundle, str] | None:
         """Which bundle answers, and under which key; None where our own cell, or none at all, does."""
+        if isinstance(cell, Cell) and cell.seed in self._settled:
+            bundle = self._settled[cell.seed]
+            return next(((bundle, key) for key in _keys(bundle, cell)), None) if bundle else None
         for bundle in self._preferred:
             for key in _keys(bundle, cell):
                 return bundle, key
@@ -66,13 +102,21 @@ class Overlay:
 
     def read(self, cell: Cell | str) -> Result:
         """A finished cell, ours or somebody's; raises as :meth:`suite.evidence.store.Store.read` does."""
-        own = cell if isinstance(cell, str) else cell.key
-        if own not in self._borrowed:
-            lender = self._lender(cell)
-            if lender is None:
-                return self._own.read(cell)
-            self._borrowed[own] = self._borrow(*lender, cell)
-        return self._borrowed[own]
+        lender = self._lender(cell)
+        if lender is None:
+            self._require_ours(cell)
+            return self._own.read(cell)
+        bundle, key = lender
+        place = bundle.digest, cell if isinstance(cell, str) else cell.key
+        if place not in self._borrowed:
+            self._borrowed[place] = self._borrow(bundle, key, cell)
+        return self._borrowed[place]
+
+    def _require_ours(self, cell: Cell | str) -> None:
+        """Leave a gap where another origin has most of the seed's cells: ours would be compared with them."""
+        origin = self._settled.get(cell.seed) if isinstance(cell, Cell) else None
+        if origin is not None:
+            raise Missing(f"cell '{cell}' is not in {origin.name}, which has most of what it is compared with")
 
     def _borrow(self, bundle: Bundle, key: str, cell: Cell | str) -> Result:
         try:
