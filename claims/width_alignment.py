@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from suite.profile import Profile
 
 ALIGN = {**arms.LAST, "weight": arms.WEIGHT}
-STRONGLY = {**arms.LAST, "weight": arms.STRONG}
+STRONGLY = {**arms.LAST, "weight": arms.OVERDOSE}
 LIFT, WIDE, UNIFORM, POOLED = "lift", "wide_last", "uniform_wide", "pooled"
 TITLES = {LIFT: "Lift", WIDE: "WideLast"}
 
