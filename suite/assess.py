@@ -12,7 +12,7 @@ from suite.claim import Constant
 from suite.claim.expected import rule_digest
 from suite.claim.schema import RELEASED, bearing
 from suite.errors import SuiteError, Unavailable, Ungiven, Unobtainable, Unverifiable, one_line
-from suite.evidence.bundles.bundle import open_given
+from suite.evidence.bundles.bundle import open_bundle, open_given
 from suite.evidence.bundles.lent import Overlay
 from suite.evidence.cell import Result
 from suite.evidence.store import Missing, Store
@@ -33,6 +33,7 @@ from suite.session import Session, kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from suite.claim import Claim, Criterion, Deviation, Expected, Reading
     from suite.evidence.cell import Cell
