@@ -59,6 +59,7 @@ class Evidence:
         own: this machine's cells, the only ones that are ever written.
         store: what is read: our own cells, and those of bundles where a session has some.
         read: results by key.
+        for_others: whether commands are told as somebody else would type them, without this machine's folders.
     """
 
     def __init__(
@@ -70,6 +71,12 @@ class Evidence:
         self.own = own
         self.store: Cells = bundles or own
         self.read: dict[str, Result] = {}
+        self.for_others = False
+
+    @property
+    def told(self) -> Session:
+        """The session as commands name it."""
+        return self.session.portable() if self.for_others else self.session
 
     def lent(self) -> list[str]:
         """One line a bundle: how many of its cells were used; nothing where there are none."""
@@ -88,7 +95,7 @@ class Evidence:
     def beside(self, profile: Profile, session: Session) -> Evidence:
         """The evidence of another profile in the same place."""
         other = Evidence(profile, self.own, session=session)
-        other.store = self.store
+        other.store, other.for_others = self.store, self.for_others
         return other
 
     def result(self, cell: Cell) -> Result:
@@ -242,10 +249,10 @@ def _assessment(
     if isinstance(found.missing, Unverifiable):
         judgement = replace(judgement, verdict=Verdict.UNVERIFIABLE, reason=str(found.missing))
     elif found.missing and judgement.verdict is Verdict.NOT_RUN:
-        judgement = replace(judgement, reason=found.why(claim, evidence.session))
+        judgement = replace(judgement, reason=found.why(claim, evidence.told))
     elif judgement.verdict is Verdict.INCONCLUSIVE:
         lacking = [
-            f"control '{key}': {control.why(claim, evidence.session)}"
+            f"control '{key}': {control.why(claim, evidence.told)}"
             for key, control in controls.items()
             if control.missing
         ]
@@ -260,7 +267,7 @@ def _assessment(
         claim=claim,
         criterion=criterion,
         profile=profile,
-        session=evidence.session,
+        session=evidence.told,
         judgement=judgement,
         observed=found.observed,
         controls={key: gathered.observed for key, gathered in controls.items()},

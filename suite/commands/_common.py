@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 
     from suite.assess import Assessment, Evidence, Judged
     from suite.claim import Claim
+    from suite.evidence.bundles.pack import Packed
     from suite.run.plan import Plan
     from suite.session import Session
+    from suite.show.page.markup import Markup
+    from suite.show.reproductions import Reproduction
 
 RECORDED = Path("claims") / "recorded.jsonl"
 OK, NOT_OK, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -120,6 +123,7 @@ def show(assessments: list[Assessment], evidence: Evidence, shown: Form) -> int:
     else:
         _print_screen(assessments, evidence)
     root = evidence.own.root
+    _print_splits(assessments, evidence, shown)
     try:
         with writing(root):
             root.mkdir(parents=True, exist_ok=True)
@@ -127,6 +131,20 @@ def show(assessments: list[Assessment], evidence: Evidence, shown: Form) -> int:
     except Unwritable as fault:
         say(f"the verdicts are not kept: {fault}")
     return OK if tally(assessments).ok else NOT_OK
+
+
+def _print_splits(assessments: list[Assessment], evidence: Evidence, shown: Form) -> None:
+    """Where origins of the evidence disagree, if there are several."""
+    from suite.origins import splits
+    from suite.show import origins
+    from suite.show.terminal import line
+
+    claims = list({one.claim.key: one.claim for one in assessments}.values())
+    found = [] if shown is Form.JSON else splits(claims, evidence)
+    if found and shown is Form.SCREEN:
+        line(console(), origins.summary(found))
+    elif found:
+        console().print(origins.table(found))
 
 
 def _print_screen(assessments: list[Assessment], evidence: Evidence) -> None:
@@ -197,8 +215,34 @@ def write_page(evidence: Evidence, sessions: Sequence[Judged]) -> None:
     from suite.show.recorded import history
 
     with writing(evidence.own.root):
-        page = report.write_report(evidence.own.root, sessions, history=history(RECORDED))
+        page = report.write_report(evidence.own.root, sessions, history=history(RECORDED), more=others(evidence))
     say(f"the report page is {page}")
+
+
+def others(evidence: Evidence, *entries: Reproduction) -> list[Markup | None]:
+    """Sections of the page on other people's runs: where origins disagree, and the log with further entries."""
+    from suite import catalog
+    from suite.origins import splits
+    from suite.show import reproductions
+    from suite.show.page import shared
+
+    claims = catalog.discover()
+    log = reproductions.table([*entries, *reproductions.read()], claims)
+    return [shared.disagreements(splits(claims, evidence)), shared.log(log)]
+
+
+def pack(session: Session, evidence: Evidence, path: Path) -> tuple[Packed, int]:
+    """Pack every finished cell that the claims need; also how many they need that are not finished."""
+    from suite.evidence.bundles.archive import require_name
+    from suite.evidence.bundles.pack import pack as packed
+    from suite.run.plan import plan
+
+    require_name(path)
+    made = plan(chosen(session), evidence.profile, evidence.own)
+    done = [step.cell.key for step in made.steps if step.state.word == "done"]
+    only = [word for text in session.only for word in ("-k", text)]
+    command = session.portable().command("claims", *only)
+    return packed(path, evidence.own, done, [evidence.profile], command), len(made.steps) - len(done)
 
 
 def print_left(made: Plan, evidence: Evidence, *, workers: int | None = 1, failures: bool = False) -> None:

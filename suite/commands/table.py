@@ -21,8 +21,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--into",
         metavar="FILE",
-        help="replace what stands in this file between the markers findings, verdicts and words, and the figures that "
-        "it shows, where it has them",
+        help="replace what stands in this file between the markers findings, verdicts, words and reproductions, and "
+        "the figures that it shows, where it has them",
     )
 
 
@@ -30,7 +30,7 @@ def run(session: Session, options: argparse.Namespace) -> int:
     """Print the table of verdicts, or fill the file."""
     from suite import catalog
     from suite.assess import open_evidence
-    from suite.show import findings, verdicts
+    from suite.show import findings, reproductions, verdicts
     from suite.show.markdown import as_markdown, fill, renew
 
     claims, evidence = common.chosen(session), open_evidence(session)
@@ -45,6 +45,9 @@ def run(session: Session, options: argparse.Namespace) -> int:
             "findings": lambda: findings.as_markdown(rows),
             "verdicts": lambda: as_markdown(own),
             "words": verdicts.meanings_table,
+            "reproductions": lambda: reproductions.as_markdown(
+                reproductions.table(reproductions.read(), catalog.discover())
+            ),
         }
         fill(Path(options.into), made)
         for figure in renew(Path(options.into), evidence.own.root / "report" / "figures", evidence.profile.name):

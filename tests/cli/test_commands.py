@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -62,11 +63,13 @@ def run(tmp_path, monkeypatch, capsys):
     return command
 
 
-def draw(root, _sessions, *, history):
+def draw(root, _sessions, *, history, more=(), into=None):
     """A report page without its figures, which are slow."""
     assert history == {}
-    (root / "report").mkdir(exist_ok=True)
-    return root / "report" / "index.html"
+    folder = into or root / "report"
+    folder.mkdir(exist_ok=True)
+    (folder / "index.html").write_text("".join(filter(None, more)))
+    return folder / "index.html"
 
 
 def require_one_line(outcome, words):
@@ -502,7 +505,7 @@ def page_profiles(run, monkeypatch, *arguments):
     """Names of the profiles that the page is made of, and what was said."""
     found = []
 
-    def noted(root, sessions, *, history):
+    def noted(root, sessions, *, history, more):
         found.extend((one.evidence.profile.name, len(one.evidence.profile.seeds)) for one in sessions)
         return draw(root, sessions, history=history)
 
@@ -563,6 +566,38 @@ def test_somebody_else_judges_from_a_bundle_without_computing(run, monkeypatch):
         "claims-toy.json",
         "report",
     ]
+
+
+def test_what_is_published_is_judged_elsewhere_and_names_no_folder_of_this_machine(run, monkeypatch):
+    run("claims")
+    status, out, err = run("publish", "site", "--by", "Somebody", "--url", "https://example.org/toy/")
+    assert (status, err) == (OK, [])
+    site = run.folder / "site"
+    assert files(site) == ["badge.svg", "index.html", "reproduction.json", "toy.tar.gz"]
+    judge = out[-1].removeprefix("a reader judges it with: ")
+    digest = hashlib.sha256((site / "toy.tar.gz").read_bytes()).hexdigest()
+    assert judge.endswith(f" --with https://example.org/toy/toy.tar.gz#sha256={digest}")
+    page = (site / "index.html").read_text()
+    assert digest in page
+    assert "Somebody" in page
+    assert not [path for path in site.glob("*.[hjs]*") if str(run.folder) in path.read_text()]
+    shutil.copytree(site, run.folder / "reproductions")
+    monkeypatch.setenv("SUITE_EVIDENCE", "elsewhere")
+    assert run("judge", "--with", "site/toy.tar.gz")[0] == OK
+    run("report", "--with", "site/toy.tar.gz")
+    assert "Somebody" in (run.folder / "elsewhere/report/index.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("publish", "site"), "nothing to pack: no cell is finished"),
+        (("publish", "site", "--url", "example.org"), "--url example.org: give an address that begins with http"),
+        (("publish", "toy.toml"), "cannot write"),
+    ],
+)
+def test_what_cannot_be_published_is_one_line(run, arguments, words):
+    require_one_line(run(*arguments), words)
 
 
 def test_theirs_stand_beside_ours_or_before_them(run):

@@ -77,6 +77,11 @@ class Overlay:
         ours = [cell for cell in cells if self._own.has(cell.key)]
         return best if all(self._own.state(cell).word == "done" for cell in ours) else None
 
+    @property
+    def lenders(self) -> tuple[Bundle, ...]:
+        """The bundles, those that are preferred first."""
+        return (*self._preferred, *self._bundles)
+
     def _lender(self, cell: Cell | str) -> tuple[Bundle, str] | None:
         """Which bundle answers, and under which key; None where our own cell, or none at all, does."""
         if isinstance(cell, Cell) and cell.seed in self._settled:
@@ -136,7 +141,7 @@ class Overlay:
 
     def lent(self) -> list[str]:
         """One line a bundle: how many of its cells were used, and in what they differ from ours."""
-        return [_told(bundle, self._used.get(bundle.digest, {})) for bundle in (*self._preferred, *self._bundles)]
+        return [_told(bundle, self._used.get(bundle.digest, {})) for bundle in self.lenders]
 
 
 def _keys(bundle: Bundle, cell: Cell | str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tempfile
@@ -31,11 +32,15 @@ class Packed:
         cells: how many it holds.
         size: of the file, bytes.
         left_out: bytes of weights that stayed behind.
+        sha256: of the file.
+        manifest: what it says of itself.
     """
 
     cells: int
     size: int
     left_out: int
+    sha256: str
+    manifest: Mapping[str, Any]
 
 
 def pack(path: Path, store: Store, keys: Collection[str], profiles: Sequence[Profile], command: str) -> Packed:
@@ -80,7 +85,7 @@ def pack(path: Path, store: Store, keys: Collection[str], profiles: Sequence[Pro
     whole = archive.packed(path.name, {MANIFEST: sealed(manifest), **members})
     _replace(path, whole)
     weights = sum(one["bytes"] for cell in cells.values() for one in cell["left_out"].values())
-    return Packed(len(cells), len(whole), weights)
+    return Packed(len(cells), len(whole), weights, hashlib.sha256(whole).hexdigest(), manifest)
 
 
 def _cell(folder: Path, key: str) -> tuple[dict[str, bytes], dict[str, Any], dict[str, Any]]:

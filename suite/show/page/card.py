@@ -116,14 +116,15 @@ def _controls(assessment: Assessment) -> Markup:
         for judged in assessment.judgement.controls
     ]
     caption = "Controls: negative ones must lie outside the claimed region, positive ones inside"
-    return _table(caption, ("control", "measured [95 %]", "lies"), rows)
+    return small_table(caption, ("control", "measured [95 %]", "lies"), rows)
 
 
 def _position(judged: ControlJudgement) -> Markup:
     return tag("span", str(judged.holds), class_=f"lies {'as-it-should' if judged.as_it_should else 'in-the-way'}")
 
 
-def _table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[Content]]) -> Markup:
+def small_table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[Content]]) -> Markup:
+    """A table within a card or a section."""
     head = tag("thead", tag("tr", *(tag("th", column, scope="col") for column in columns)))
     cells = ((tag("td", cell, data_label=column) for column, cell in zip(columns, row, strict=True)) for row in rows)
     body = tag("tbody", *(tag("tr", *row) for row in cells))
@@ -170,7 +171,7 @@ def _deviations(assessment: Assessment) -> Markup:
     if not assessment.deviations:
         return tag("p", "No difference from the paper's set-up is stated.")
     rows = [(entry.what, entry.paper, entry.ours) for entry in assessment.deviations]
-    return _table(f"Differs from the paper in {plural(len(rows), 'respect')}", ("what", "the paper", "here"), rows)
+    return small_table(f"Differs from the paper in {plural(len(rows), 'respect')}", ("what", "the paper", "here"), rows)
 
 
 def _history(item: Item) -> Markup:
@@ -191,7 +192,7 @@ def _history(item: Item) -> Markup:
             "p", "This verdict was not recorded before (", tag("code", item.assessment.session.command("record")), ")."
         )
     columns = ("date", "profile", "verdict", "measured [95 %]", "n", "commit")
-    return _table("How the verdict changed over time", columns, rows)
+    return small_table("How the verdict changed over time", columns, rows)
 
 
 def _provenance(item: Item) -> Markup:
@@ -253,5 +254,5 @@ def _runs(item: Item) -> Markup | None:
         )
         for run in item.runs
     ]
-    table = _table("Cells it stands on, controls included", ("cell", "took", "key"), rows)
+    table = small_table("Cells it stands on, controls included", ("cell", "took", "key"), rows)
     return tag("details", tag("summary", f"Stands on {plural(len(rows), 'cell')}"), table, class_="runs")

@@ -36,7 +36,12 @@ class Stamp:
 
 
 def document(
-    items: Sequence[Item], profiles: Sequence[Profile], stamp: Stamp, *, absent: Sequence[Evidence] = ()
+    items: Sequence[Item],
+    profiles: Sequence[Profile],
+    stamp: Stamp,
+    *,
+    absent: Sequence[Evidence] = (),
+    more: Sequence[Markup | None] = (),
 ) -> str:
     """The page.
 
@@ -45,11 +50,13 @@ def document(
         profiles: the scales they come from.
         stamp: printed in the page; nothing else depends on the day.
         absent: what has no evidence yet, to say how to get it.
+        more: further sections, below the verdicts.
     """
     found = by_claim(items)
     body = [
         _masthead(items, stamp),
         tag("main", overview(found), controls(found), matrix(found), id="verdicts"),
+        *more,
         _reading(profiles, absent),
         _footer(stamp),
         tag("script", _file("report.js")),
@@ -107,7 +114,7 @@ def _reading(profiles: Sequence[Profile], absent: Sequence[Evidence]) -> Markup:
                 tag(
                     "dd",
                     f"{evidence.profile.summary}. No evidence here; ",
-                    tag("code", evidence.session.command("claims")),
+                    tag("code", evidence.told.command("claims")),
                     " gives it.",
                 ),
             ]

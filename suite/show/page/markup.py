@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-VOID = ("br", "col", "hr", "input", "link", "meta")
+VOID = ("br", "col", "hr", "img", "input", "link", "meta")
 
 
 class Markup(str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -36,8 +37,10 @@ def write_report(
     *,
     history: Mapping[str, Sequence[Entry]] | None = None,
     stamp: Stamp | None = None,
+    more: Sequence[Markup | None] = (),
+    into: Path | None = None,
 ) -> Path:
-    """Write ``report/index.html``, ``report/figures/`` and ``report/claims.json`` under a folder.
+    """Write ``index.html``, ``figures/`` and ``claims.json``.
 
     Figures whose data did not change are kept as they are (``report/figures.json``, see
     :mod:`suite.show.figures.shelf`).
@@ -47,22 +50,35 @@ def write_report(
         sessions: judged profiles; the first is shown even without any evidence, the others only with some.
         history: recorded values by ``claim.criterion`` (see :mod:`suite.show.recorded`).
         stamp: when and where; now and here by default.
+        more: further sections of the page.
+        into: the folder; ``report`` under the evidence's by default, where figures are drawn and kept in any case.
 
     Returns:
         The page.
     """
-    folder = root / FOLDER
+    drawn = root / FOLDER
+    folder = into or drawn
     present = [session for index, session in enumerate(sessions) if index == 0 or session.has_evidence]
     absent = [session.evidence for session in sessions if session not in present]
     assessments = shown(present)
-    pictures = _pictures(assessments, present, folder)
-    items = _items(assessments, pictures, history or {})
-    page = document(
-        items, [one.evidence.profile for one in present], stamp or _now(sessions[0].evidence.session), absent=absent
-    )
+    pictures = _pictures(assessments, present, drawn)
+    if into:
+        _copy(pictures, drawn / "figures", into / "figures")
+    items = _items(assessments, pictures, history or {}, others=sessions[0].evidence.for_others)
+    profiles = [one.evidence.profile for one in present]
+    stamp = stamp or _now(sessions[0].evidence.told)
+    page = document(items, profiles, stamp, absent=absent, more=more)
     replace_text(folder / "index.html", page)
     write_json(folder / "claims.json", assessments)
     return folder / "index.html"
+
+
+def _copy(pictures: Sequence[Picture], drawn: Path, folder: Path) -> None:
+    """Put the figures of a page beside it; others that lie there are somebody's."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for picture in pictures:
+        for ending in ("svg", "png") if picture.file else ():
+            shutil.copyfile(drawn / f"{picture.file}.{ending}", folder / f"{picture.file}.{ending}")
 
 
 def _now(session: Session) -> Stamp:
@@ -74,7 +90,10 @@ def _items(
     assessments: Sequence[Assessment],
     pictures: Sequence[Picture],
     history: Mapping[str, Sequence[Entry]],
+    *,
+    others: bool,
 ) -> list[Item]:
+    """One item a verdict; ``others`` read the page where no MLflow of ours runs."""
     known = runs(result for assessment in assessments for result in assessment.cells)
     return [
         Item(
@@ -82,7 +101,7 @@ def _items(
             picture,
             tuple(known[result.key] for result in assessment.cells),
             tuple(entry for entry in history.get(assessment.name, ()) if entry.profile == assessment.profile.name),
-            runs_link(assessment.claim.key),
+            "" if others else runs_link(assessment.claim.key),
         )
         for assessment, picture in zip(assessments, pictures, strict=True)
     ]
