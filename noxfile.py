@@ -41,6 +41,14 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def coverage(session: nox.Session) -> None:
+    """Hold the tests of the judge to every branch of it."""
+    install(session, *TESTS)
+    session.run("coverage", "run", "-m", "pytest", "tests/judge", "-p", "no:benchmark", *session.posargs, env=QUIET)
+    session.run("coverage", "report")
+
+
+@nox.session
 def claims(session: nox.Session) -> None:
     """Compute what is missing, judge all claims, show the verdicts (options: python -m suite claims --help)."""
     install(session)
@@ -69,6 +77,15 @@ def report(session: nox.Session) -> None:
     """Write the report page from existing evidence."""
     install(session)
     session.run("python", "-m", "suite", "report", *session.posargs, env=QUIET)
+
+
+@nox.session
+def site(session: nox.Session) -> None:
+    """Compute and judge the desk, and publish it to the folder "site" (options: python -m suite publish --help)."""
+    install(session)
+    judged = (0, 1)  # a verdict that departs on this machine is what a reader of the page must see
+    session.run("python", "-m", "suite", "claims", "--no-sync", env=QUIET, success_codes=judged)
+    session.run("python", "-m", "suite", "publish", "site", *session.posargs, env=QUIET)
 
 
 @nox.session

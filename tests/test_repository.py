@@ -26,6 +26,21 @@ def test_continuous_integration_runs_every_python_that_is_promised():
     assert promised[0] == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"][2:]
 
 
+def test_workflows_name_sessions_and_files_that_exist_and_no_step_twice():
+    sessions = re.findall(r"@nox\.session(?:\([^)]*\))?\ndef (\w+)", (ROOT / "noxfile.py").read_text())
+    named, commands = [], []
+    for path in sorted((ROOT / ".github/workflows").glob("*.yml")):
+        text = path.read_text()
+        named += re.findall(r"^ +sessions: (\w+)$", text, flags=re.MULTILINE)
+        commands += re.findall(r"^ +- run: (.+)$", text, flags=re.MULTILINE)
+        for used in re.findall(r"uses: \./(\S+)", text):
+            assert (ROOT / used).is_file(), used
+    assert {"minimums", "site"} <= set(named) <= set(sessions)
+    assert len(commands) == len(set(commands))
+    always = re.findall(r"set -- ([\w ]+)", (ROOT / ".ci/run").read_text())
+    assert set(always[0].split()) <= set(sessions)
+
+
 def test_every_package_says_that_it_is_typed_and_the_project_how_it_may_be_used():
     for package in ("suite", "baselines", "claims"):
         assert (ROOT / package / "py.typed").is_file()
@@ -45,7 +60,11 @@ def test_every_direct_dependency_is_pinned_to_what_was_tested():
 
 
 READMES = sorted(path for path in ROOT.glob("**/*.md") if not any(part.startswith(".") for part in path.parts))
-TABLES = {"README.md": ("findings",), "claims/README.md": ("verdicts", "words")}
+TABLES = {
+    "README.md": ("findings",),
+    "claims/README.md": ("verdicts", "words"),
+    "reproductions/README.md": ("reproductions",),
+}
 
 
 def between(text, marker):
@@ -91,6 +110,18 @@ def test_the_first_page_says_of_released_figures_what_the_judge_says():
     for row in rows(catalog.findings(), released, strict=True):
         assert f"| **{row.finding.title}** | {row.cell('released')} |" in table, (
             "python -m suite table --into README.md"
+        )
+
+
+def test_the_log_of_reproductions_shows_every_entry():
+    from suite import catalog
+    from suite.show import reproductions
+
+    rows = reproductions.table(reproductions.read(ROOT / "reproductions"), catalog.discover())
+    table = between((ROOT / "reproductions/README.md").read_text(), "reproductions")
+    for row in rows:
+        assert "".join(reproductions.as_markdown([row]).splitlines()[2:]) in table, (
+            "python -m suite table --into reproductions/README.md"
         )
 
 
