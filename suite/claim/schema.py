@@ -59,6 +59,7 @@ class Published:
         text: the words, or how the number is printed.
         row: of a table; of a difference, both rows.
         column: of a table.
+        error: standard error of the printed number in its unit, where it follows from what was measured.
     """
 
     paper: Paper
@@ -67,6 +68,7 @@ class Published:
     text: str = ""
     row: str = ""
     column: str = ""
+    error: float | None = None
 
     @property
     def place(self) -> str:
@@ -212,3 +214,9 @@ class Claim:
     deviations: tuple[Deviation, ...] = ()
     notes: str = ""
     finding: str = ""
+
+    def asked_at(self, profile: Profile) -> tuple[Criterion, ...]:
+        """The criteria that can be asked at this profile; none, where it asks other claims."""
+        if profile.claims and self.key not in profile.claims:
+            return ()
+        return tuple(criterion for criterion in self.criteria if criterion.asked_at(profile))

@@ -22,7 +22,7 @@ from suite.judge.interval import Interval, NoSpread, mean_interval
 from suite.judge.judgement import ControlJudgement, Judgement, Question
 from suite.judge.observed import Observed, Sampling
 from suite.judge.pooling import Pooled, pool_blocks
-from suite.judge.power import Outlook, chance, foresee, settle
+from suite.judge.power import Outlook, chance, foresee, settle, telescope
 from suite.judge.reading import Position
 from suite.judge.region import Region
 from suite.judge.role import ControlKind, Role
@@ -63,5 +63,6 @@ __all__ = [
     "pool_blocks",
     "relabel_smoke",
     "settle",
+    "telescope",
     "verdicts",
 ]

@@ -1,7 +1,7 @@
 """One question with its evidence read: which verdict the intervals give, and what would settle it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial, reduce
 
 from suite.judge.contrast import contrast
@@ -101,6 +101,18 @@ class Case:
     def missed(self) -> dict[str, Reading]:
         """Positive controls shown to lie outside the region: the measurement could not have succeeded."""
         return {name: c for name, c in self.positives.items() if c.position is Position.OUTSIDE}
+
+    @property
+    def without_faults(self) -> "Case":
+        """The same as if the controls that make it uninformative lay where they should."""
+        moved = {name: replace(c, position=Position.INSIDE, leans_inside=True) for name, c in self.missed.items()}
+        away = {name: replace(c, position=Position.OUTSIDE, leans_inside=False) for name, c in self.satisfied.items()}
+        return replace(
+            self,
+            positives={**self.positives, **moved},
+            negatives={**self.negatives, **away},
+            contrasts={name: pair for name, pair in self.contrasts.items() if name not in away},
+        )
 
     @property
     def satisfied(self) -> dict[str, Reading]:

@@ -92,6 +92,20 @@ def settle(
     return high
 
 
+def telescope(error: float, *, power: float = 1 / 3, level: float = 0.95) -> float:
+    """The effect that a measurement of known standard error had a given chance to find, at the same level.
+
+    A study that had less than a chance of one in three could not have seen the effect it prints; a larger one that
+    excludes this effect contradicts it, whatever the printed number (Simonsohn, Psychological Science 26 (2015) 559).
+
+    Args:
+        error: standard error of the measurement, in the unit of the effect.
+        power: the chance of a two-sided test, of which the far side is left out, as it adds less than 1e-4.
+        level: confidence of that test.
+    """
+    return float(special.ndtri((1 + level) / 2) + special.ndtri(power)) * error
+
+
 @dataclass(frozen=True, slots=True)
 class Outlook:
     """How many further units would settle a question, as far as the present evidence tells.

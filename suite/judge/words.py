@@ -87,14 +87,32 @@ def further(more: Outlook, unit: str) -> str:
 
 
 def flips(case: Case) -> str:
-    """Which bounds of the region would give another answer.
+    """What would give another answer: controls that lie elsewhere, where they stand in the way, and other bounds.
 
     Args:
         case: The claim's and the controls' readings.
 
     Returns:
-        A sentence with the numbers at which the answer changes, empty if the evidence sets none.
+        Sentences with the numbers at which the answer changes, empty if the evidence sets none.
     """
+    return " ".join(text for text in (_controls_elsewhere(case), _other_bounds(case)) if text)
+
+
+def _controls_elsewhere(case: Case) -> str:
+    """Which controls make the measurement uninformative, and what it would be without that."""
+    region = case.question.region.describe(case.question.unit)
+    conditions = [
+        f"{' and '.join(repr(name) for name in controls)} lay {where} {region}"
+        for controls, where in ((case.missed, "inside"), (case.satisfied if case.held else {}, "outside"))
+        if controls
+    ]
+    if not conditions:
+        return ""
+    return sentence(f"if {' and '.join(conditions)}, the verdict would be {case.without_faults.verdict}")
+
+
+def _other_bounds(case: Case) -> str:
+    """Which bounds of the region would give another answer."""
     claim, region, unit = case.claim, case.question.region, case.question.unit
     interval = claim.interval
     if interval is None:

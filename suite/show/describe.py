@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from suite.judge import ControlKind, Role, Sampling, further
+from suite.judge import ControlKind, Role, Sampling, further, telescope
 from suite.run.progress import duration
 from suite.show.numbers import interval_text, number, ranges, with_unit
 from suite.show.runs import seconds_per_seed
@@ -26,6 +26,19 @@ def published_text(published: Published, unit: str = "") -> str:
     if published.text or published.value is None:
         return published.text or "-"
     return with_unit(number(published.value), unit)
+
+
+def could_have_seen(published: Published, unit: str = "") -> str:
+    """The effect that a printed measurement had a chance of one in three to find, and whether its own is as large."""
+    assert published.error is not None
+    seen, value = telescope(published.error), published.value
+    text = (
+        f"an effect of {with_unit(number(seen), unit)}, with a chance of one in three: its standard error is "
+        f"{with_unit(number(published.error), unit)} from the images alone, one run each"
+    )
+    if value is None:
+        return text
+    return f"{text}; the printed {number(abs(value))} {'is smaller' if abs(value) < seen else 'is as large'}"
 
 
 def published(criterion: Criterion) -> str:

@@ -107,6 +107,8 @@ def _facts(assessment: Assessment, known: Mapping[str, Run]) -> Iterable[tuple[s
     yield "why", judgement.reason
     for entry in criterion.published:
         yield "published", f"{describe.published_text(entry, unit)} ({entry.paper.title}, {entry.place})"
+        if entry.error is not None:
+            yield "it could have seen", describe.could_have_seen(entry, unit)
     yield (
         "quantity",
         f"{with_unit(criterion.quantity.name, f'[{unit}]' if unit else '')}; larger is {_larger(assessment)}",

@@ -131,3 +131,29 @@ def test_what_would_flip_the_verdict(observed, controls, region, text):
 )
 def test_the_numbers_that_flip_do_flip(bound, verdict):
     assert ask(INSIDE, {"c": OUTSIDE}, Region.at_least(bound)).verdict == verdict
+
+
+@pytest.mark.parametrize("proxy", [False, True])
+def test_a_blind_measurement_says_what_it_would_be_if_it_saw(proxy):
+    def judged(positive):
+        return judge(OUTSIDE, REGION, {}, {"p": positive}, unit="bits", proxy=proxy)
+
+    blind, seeing = judged(exact(0.1)), judged(exact(0.2))
+    assert (blind.verdict, seeing.verdict) == ("uninformative", "not seen here" if proxy else "contradicted")
+    assert blind.flips.startswith(f"If 'p' lay inside ≥ 0.14 bits, the verdict would be {seeing.verdict}. ")
+
+
+def test_a_measurement_that_could_not_fail_says_what_it_would_be_if_it_could():
+    def judged(negative):
+        return judge(INSIDE, REGION, {"c": negative}, {"p": exact(0.14)}, unit="bits")
+
+    sure, able = judged(seeds(0.2, 0.21, 0.23)), judged(seeds(0.01, 0.02, 0.04))
+    assert (sure.verdict, able.verdict) == ("uninformative", "reproduced")
+    assert sure.flips.startswith("If 'c' lay outside ≥ 0.14 bits, the verdict would be reproduced. ")
+
+
+def test_a_measurement_that_is_blind_and_could_not_fail_names_both():
+    judged = judge(INSIDE, REGION, {"c": seeds(0.2, 0.21, 0.23)}, {"p": exact(0.1)}, unit="bits")
+    assert judged.flips.startswith(
+        "If 'p' lay inside ≥ 0.14 bits and 'c' lay outside ≥ 0.14 bits, the verdict would be reproduced. "
+    )
