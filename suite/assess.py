@@ -193,7 +193,7 @@ def _gather(reading: Reading, evidence: Evidence) -> _Gathered:
 def assess_claim(claim: Claim, evidence: Evidence) -> list[Assessment]:
     """Judge all criteria of a claim that can be asked at the evidence's profile, asserted ones and probes apart."""
     profile = evidence.profile
-    asked = [criterion for criterion in claim.criteria if criterion.asked_at(profile)]
+    asked = claim.asked_at(profile)
     found: dict[str, _Gathered] = {}
     controls: dict[str, dict[str, _Gathered]] = {}
     questions: dict[str, Question] = {}
@@ -321,13 +321,37 @@ def released_beside(claims: Iterable[Claim], evidence: Evidence) -> Evidence | N
     return evidence.beside(session.load(), session)
 
 
-def judged_before(claims: Sequence[Claim], evidence: Evidence) -> tuple[list[Judged], list[str]]:
-    """The verdicts of every other profile that was asked for here and has evidence, and why others are not shown."""
+def shipped_beside(evidence: Evidence, bundle: Path) -> Evidence | None:
+    """Evidence that comes with the claims, of the profile that its file is named after; our own cells go first.
+
+    None beside that very profile, which is to be computed, and beside what computes nothing or is smoke.
+
+    Raises:
+        SuiteError: the bundle is damaged, its profile is gone, or it cannot be unpacked beside the evidence.
+    """
+    name = bundle.name.partition(".")[0]
+    if name == evidence.profile.name or not evidence.profile.computes or evidence.profile.scope == SMOKE:
+        return None
+    session = Session(profile=name, evidence=evidence.session.evidence)
+    beside = evidence.beside(session.load(), session)
+    beside.store = Overlay(evidence.own, [open_bundle(bundle, evidence.own.root)])
+    return beside
+
+
+def judged_before(claims: Sequence[Claim], evidence: Evidence, shown: Iterable[str]) -> tuple[list[Judged], list[str]]:
+    """The verdicts of every other profile that was asked for here and has evidence, and why others are not shown.
+
+    Args:
+        claims: which.
+        evidence: of the session.
+        shown: names of profiles that are shown already.
+    """
     found: dict[str, Judged] = {}
     reasons = []
+    done = {*shown, evidence.profile.name, RELEASED}
     for one in kept(evidence.own.root):
         name = one.session.name
-        if name in (*found, evidence.profile.name, RELEASED) or not any(map(evidence.own.has, one.cells)):
+        if name in (*found, *done) or not any(map(evidence.own.has, one.cells)):
             continue
         try:
             session = replaced(one.session, bundles=(), preferred=())

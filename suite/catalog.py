@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 PACKAGE = "claims"
+EVIDENCE = "evidence"
 
 
 def discover(package: str = PACKAGE) -> list[Claim]:
@@ -61,6 +62,12 @@ def findings(package: str = PACKAGE) -> tuple[Finding, ...]:
     if not isinstance(found, tuple) or not all(isinstance(finding, Finding) for finding in found):
         raise SuiteError(f"{package}/findings.py: FINDINGS must be a tuple of findings")
     return found
+
+
+def bundles(package: str = PACKAGE) -> list[Path]:
+    """Evidence that comes with a package's claims: ``evidence/PROFILE.tar.gz``, one bundle a profile."""
+    folders = import_module(package).__path__
+    return sorted(path for folder in folders for path in (Path(folder) / EVIDENCE).glob("*.tar.gz"))
 
 
 def _module(package: str, name: str) -> ModuleType:

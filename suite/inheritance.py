@@ -11,7 +11,18 @@ if TYPE_CHECKING:
 
 Place = tuple[str, ...]
 
-_HEAD = ("summary", "seeds", "scope", "sampling", "evidence", "deviations", "unavailable", "compute", "machine")
+_HEAD = (
+    "summary",
+    "seeds",
+    "scope",
+    "sampling",
+    "evidence",
+    "claims",
+    "deviations",
+    "unavailable",
+    "compute",
+    "machine",
+)
 _IMMATERIAL = (  # what changes no number that a claim is about
     ("measure", "loaders"),
     ("networks", "*", "cost"),

@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parent / "profiles"
 SCOPES = PUBLISHED, PROXY, SMOKE = ("published", "proxy", "smoke")
 PRINTED = ("full", "frozen")  # what a file extends whose evidence is to be published
 EXTENDS, REMOVE, DEVIATIONS = "extends", "remove", "deviations"
-HEAD = ("scope", "seeds", "summary", "sampling", "evidence", DEVIATIONS)
+HEAD = ("scope", "seeds", "summary", "sampling", "evidence", "claims", DEVIATIONS)
 TABLES = ("unavailable", "compute", "machine", "data", "measure", "networks", "recipes", "distill", "super_resolution")
 ORDER = (*HEAD[:-1], *TABLES, DEVIATIONS)
 MOST_SEEDS = records.MOST_SEEDS
@@ -54,6 +54,7 @@ class Profile:
         seeds: the seeds of every study; one block each.
         sampling: what is drawn at random: ``seeds``, or the ``images`` shown to one pretrained network.
         computes: whether its evidence is computed; False where it is what authors released.
+        claims: keys of the claims that it asks; all, if there are none.
         device: ``cpu`` or ``cuda``, resolved.
         networks: by role (``cait``): timm name, overrides, recipe.
         sections: everything else of the file, by section (``data``, ``measure``, ``recipes``, ``distill``...).
@@ -71,6 +72,7 @@ class Profile:
     seeds: tuple[int, ...]
     sampling: str = "seeds"
     computes: bool = True
+    claims: tuple[str, ...] = ()
     device: str = "cpu"
     networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -183,6 +185,7 @@ def load(
         seeds=tuple(range(file.seeds)),
         sampling=file.sampling,
         computes=file.evidence == "computed",
+        claims=tuple(file.claims),
         device=device,
         networks=own.pop("networks", {}),
         sections=own,

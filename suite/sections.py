@@ -228,6 +228,7 @@ class File(Sections, frozen=True, kw_only=True):
     summary: str
     sampling: Literal["seeds", "images"] = "seeds"
     evidence: Literal["computed", "released"] = "computed"
+    claims: list[str] = []
     deviations: list[Difference] = []
 
     def __post_init__(self) -> None:

@@ -52,18 +52,35 @@ def chosen(session: Session, claim: str = "") -> list[Claim]:
     return catalog.select(catalog.discover(), (*session.only, *([claim] if claim else ())))
 
 
+def judged(claims: Sequence[Claim], evidence: Evidence) -> list[Judged]:
+    """The verdicts at a session's profile, and beside them those of all evidence that comes with the claims."""
+    from suite import assess, catalog
+    from suite.errors import SuiteError
+
+    found = assess.judged(claims, evidence)
+    for bundle in catalog.bundles():
+        try:
+            beside = assess.shipped_beside(evidence, bundle)
+        except SuiteError as reason:
+            say(f"evidence that comes with the claims is not shown: {reason}")
+            continue
+        if beside is not None:
+            found.append(assess.Judged(beside, tuple(assess.assess(claims, beside))))
+    return found
+
+
 def everything(session: Session, evidence: Evidence, sessions: Sequence[Judged] = ()) -> list[Judged]:
     """The verdicts of every claim at the session's profiles and at every other profile that has evidence.
 
     Page and MLflow show all of it, whatever claims the command selected; ``sessions`` is what was judged already.
     """
     from suite import catalog
-    from suite.assess import judged, judged_before
+    from suite.assess import judged_before
 
     claims = catalog.discover()
     if session.only or not sessions:
         sessions = judged(claims, evidence)
-    others, reasons = judged_before(claims, evidence)
+    others, reasons = judged_before(claims, evidence, [one.evidence.profile.name for one in sessions])
     for reason in reasons:
         say(reason)
     return [*sessions, *others]

@@ -58,7 +58,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(session: Session, options: argparse.Namespace) -> int:
     """Compute the cells that the claims need, judge them, and show the verdicts everywhere."""
-    from suite.assess import judged, open_evidence
+    from suite.assess import open_evidence
     from suite.run import executors
     from suite.run.execute import Outcome
     from suite.run.plan import CachePolicy, plan
@@ -83,7 +83,7 @@ def run(session: Session, options: argparse.Namespace) -> int:
         _show_released(claims, evidence)
     with Progress(made, errors, workers=workers, status=session.command("status")) as progress:
         outcomes = executors.run(made, executor, progress)
-    sessions = judged(claims, evidence)
+    sessions = common.judged(claims, evidence)
     status = common.show(common.assessments_of(sessions), evidence, common.form(session, options))
     _views(session, options, evidence, sessions)
     differ = common.copies_differ(claims, evidence)

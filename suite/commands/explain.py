@@ -24,12 +24,12 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(session: Session, options: argparse.Namespace) -> int:
     """Print everything behind each verdict of a claim, or of one of its criteria."""
-    from suite.assess import judged, open_evidence
+    from suite.assess import open_evidence
     from suite.show.explain import explain
     from suite.show.recorded import history
 
     claims, evidence = common.chosen(session, options.claim), open_evidence(session)
-    found = common.assessments_of(judged(claims, evidence))
+    found = common.assessments_of(common.judged(claims, evidence))
     named = [assessment for assessment in found if assessment.name == options.claim]
     explain(named or found, common.console(), history=history(common.RECORDED))
     common.say_whose(evidence)

@@ -22,11 +22,11 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(session: Session, options: argparse.Namespace) -> int:
     """Print the verdicts; the exit status is by the rule."""
-    from suite.assess import judged, open_evidence
+    from suite.assess import open_evidence
 
     claims, evidence = common.chosen(session), open_evidence(session)
     differ = common.copies_differ(claims, evidence)
     shown = common.form(session, options)
-    status = common.show(common.assessments_of(judged(claims, evidence)), evidence, shown)
+    status = common.show(common.assessments_of(common.judged(claims, evidence)), evidence, shown)
     common.say_whose(evidence)
     return common.NOT_OK if differ else status

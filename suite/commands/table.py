@@ -29,12 +29,12 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(session: Session, options: argparse.Namespace) -> int:
     """Print the table of verdicts, or fill the file."""
     from suite import catalog
-    from suite.assess import judged, open_evidence
+    from suite.assess import open_evidence
     from suite.show import findings, verdicts
     from suite.show.markdown import as_markdown, fill, renew
 
     claims, evidence = common.chosen(session), open_evidence(session)
-    sessions = judged(claims, evidence)
+    sessions = common.judged(claims, evidence)
     own = common.assessments_of(sessions)
     if options.into is None:
         print(as_markdown(own))

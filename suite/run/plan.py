@@ -62,9 +62,8 @@ def readings(criterion: Criterion) -> Iterator[Reading]:
 def asked(claims: Iterable[Claim], profile: Profile) -> Iterator[tuple[str, Reading]]:
     """Every reading that the profile asks for, under the name of its criterion."""
     for claim in claims:
-        for criterion in claim.criteria:
-            if criterion.asked_at(profile):
-                yield from ((f"{claim.key}.{criterion.key}", reading) for reading in readings(criterion))
+        for criterion in claim.asked_at(profile):
+            yield from ((f"{claim.key}.{criterion.key}", reading) for reading in readings(criterion))
 
 
 def with_needs(cell: Cell, ordered: dict[str, Cell]) -> None:

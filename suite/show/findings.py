@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from suite.assess import Assessment
     from suite.claim import Finding, Sentence
 
-COLUMNS = ("released", "desk", "desk-long", "frozen", "full")
+COLUMNS = ("released", "desk", "desk-wide", "desk-long", "frozen", "full")
 _PLACE = re.compile(r"\{(?P<name>\w+\.\w+)(?:/(?P<control>\w+))?(?::(?P<format>[^}]+))?\}")
 
 

@@ -107,12 +107,12 @@ def tables(claims: Sequence[Claim], evidence: Evidence) -> list[tuple[str, str, 
         SuiteError: a cell is missing.
     """
     found: dict[tuple[str, ...], tuple[str, str, list[Noise]]] = {}
-    for criterion in (criterion for claim in claims for criterion in claim.criteria):
+    for criterion in (criterion for claim in claims for criterion in claim.asked_at(evidence.profile)):
         reading = criterion.evidence
         if not isinstance(reading, PerSeed) or not reading.companions or reading.level is None:
             continue
         names = tuple(reading.companions)
-        if names in found or not criterion.asked_at(evidence.profile):
+        if names in found:
             continue
         try:
             values = {

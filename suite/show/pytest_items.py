@@ -101,9 +101,8 @@ class ClaimFile(pytest.File):
         """One item for every criterion that can be asked at the profile."""
         claim = self.claim()
         scale = evidence_of(self.config).profile
-        for criterion in claim.criteria if claim else ():
-            if criterion.asked_at(scale):
-                yield CriterionItem.from_parent(self, name=criterion.key, criterion=criterion)
+        for criterion in claim.asked_at(scale) if claim else ():
+            yield CriterionItem.from_parent(self, name=criterion.key, criterion=criterion)
 
     def judged(self, key: str) -> Assessment:
         """One criterion's assessment; the first call judges all, since they share one error rate."""

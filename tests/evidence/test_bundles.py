@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "show"))
 
 import synthetic as made
 
-from suite.assess import Evidence, assess_claim
+from suite.assess import Evidence, assess_claim, shipped_beside
 from suite.errors import SuiteError
 from suite.evidence.bundles import archive
 from suite.evidence.bundles.bundle import open_bundle
@@ -458,3 +458,37 @@ def test_an_encrypted_or_linked_zip_member_is_refused(tmp_path, store):
         link.external_attr = 0o120777 << 16
         target.writestr(link, "/etc/passwd")
     refused(tmp_path / "desk.zip", tmp_path, "in it is no plain file")
+
+
+# ------------------------------------------------------------------------------- evidence that comes with the claims
+
+
+def beside(root, bundle, **changes):
+    profile = dataclasses.replace(made.PROFILE, **{"name": "mine", **changes})
+    return shipped_beside(Evidence(profile, Store(root)), bundle)
+
+
+def test_evidence_that_comes_with_the_claims_is_judged_beside_a_session_and_our_own_cells_go_first(tmp_path, store):
+    packed(tmp_path / "desk.tar.gz", store)
+    ours = Store(tmp_path / "mine")
+    key = made.network(made.PROFILE, 0)
+    shutil.copytree(store.folder(key.key), ours.folder(key.key))
+    found = beside(ours.root, tmp_path / "desk.tar.gz")
+    assert (found.profile.name, found.session.profile) == ("desk", "desk")
+    lent = next(one for one in reversed(store.keys()) if one != key.key)
+    assert not found.store.read(key).origin
+    assert found.store.read(lent).origin.startswith("desk.tar.gz, sha256 ")
+    assert found.own is not found.store
+    assert ours.keys() == [key.key]
+
+
+def test_evidence_that_comes_with_the_claims_is_never_lent_to_its_own_profile_or_to_smoke(tmp_path, store):
+    packed(tmp_path / "desk.tar.gz", store)
+    assert beside(tmp_path / "mine", tmp_path / "desk.tar.gz", name="desk") is None
+    assert beside(tmp_path / "mine", tmp_path / "desk.tar.gz", scope="smoke") is None
+
+
+def test_damaged_evidence_that_comes_with_the_claims_is_one_line(tmp_path):
+    (tmp_path / "desk.tar.gz").write_bytes(b"no archive")
+    with pytest.raises(SuiteError, match=r"desk.tar.gz is not read as a bundle"):
+        beside(tmp_path / "mine", tmp_path / "desk.tar.gz")
