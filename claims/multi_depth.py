@@ -235,9 +235,9 @@ CLAIM = Claim(
             ),
             negative_controls=(
                 Control(
-                    "twins",
-                    "an equal-depth twin less another of its kind",
-                    PerSeed((EQUAL, enlarger("equal_depth", ahead=1)), _less_alike()),
+                    "untrained",
+                    "both networks as initialised, when no branch has learned anything",
+                    PerSeed((enlarger(trained=False), enlarger("equal_depth", trained=False)), _less_alike()),
                 ),
             ),
             published=_printed(
@@ -255,9 +255,9 @@ CLAIM = Claim(
             positive_controls=(MOVED,),
             negative_controls=(
                 Control(
-                    "twins",
-                    "an equal-depth twin less another of its kind",
-                    PerSeed((EQUAL, enlarger("equal_depth", ahead=1)), _above),
+                    "branches_alone",
+                    "branches of equal depth less no branches: a gain of branches is none of depth",
+                    PerSeed((EQUAL, FREE), _above),
                 ),
             ),
             published=_printed("better than branches of other make", "abstract"),
@@ -274,9 +274,9 @@ CLAIM = Claim(
             positive_controls=(MOVED,),
             negative_controls=(
                 Control(
-                    "twins",
-                    "a branch-free twin less another of its kind",
-                    PerSeed((FREE, enlarger("branch_free", ahead=1)), _above),
+                    "equal_depth",
+                    "branches of equal depth less no branches: they should not do as well",
+                    PerSeed((EQUAL, FREE), _above),
                 ),
             ),
             published=_printed("not examined", "text on the module"),

@@ -124,7 +124,7 @@ CLAIM = Claim(
             region=Region.at_least(arms.SMALLEST_EFFECT),
             because=arms.WHY_SMALLEST_EFFECT,
             evidence=arms.gain(arms.SPECTRAL_BOTH, arms.SOFT),
-            positive_controls=(arms.GAIN_SEEN, arms.CONTENT_SEEN),
+            positive_controls=(arms.GAIN_SEEN, arms.CONTENT_SEEN, arms.KNOWLEDGE_SEEN),
             negative_controls=(
                 Control(
                     "shuffled_images",
@@ -187,7 +187,7 @@ CLAIM = Claim(
             region=Region.at_least(arms.SMALLEST_EFFECT),
             because=arms.WHY_SMALLEST_EFFECT,
             evidence=arms.gain(arms.SPECTRAL_LAST, arms.MSE_LAST),
-            positive_controls=(arms.CONTENT_SEEN,),
+            positive_controls=(arms.CONTENT_SEEN, arms.KNOWLEDGE_SEEN),
             negative_controls=(
                 Control(
                     "mse_weight",

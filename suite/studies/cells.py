@@ -247,7 +247,7 @@ def student(
     options: Mapping[str, Any] | None = None,
     *,
     architecture: str = "plain",
-    width: int | None = None,
+    width: int | Callable[[Profile], int] | None = None,
     length: str = "standard",
     weights: str = "trained",
     target: str = "features",
@@ -259,12 +259,12 @@ def student(
         options: the method's options, where they differ from its defaults; the profile's
             ``[distill.options.METHOD]`` supplies what is left open here.
         architecture: a student's name in ``baselines.students``. One that widens is widened to the teacher's width.
-        width: other than the profile's student width; heads keep their width.
+        width: other than the profile's student width, as a number or as one of the profile's; heads keep their width.
         length: a training length of the profile.
         weights: ``trained``, or ``random`` for a teacher as initialised (a control).
         target: what the method's feature terms align with: ``features`` of the teacher, or a control of
             :mod:`suite.train.targets` (``shuffled_images``, ``permuted_channels``, ``zeros``, ``noise``,
-            ``noise:20``, ``label_code``, ``fine_label_code``).
+            ``noise:20``, ``label_code``, ``shuffled_label_code``, ``fine_label_code``).
     """
     chosen = {name: list(value) if isinstance(value, tuple) else value for name, value in (options or {}).items()}
 
@@ -273,9 +273,9 @@ def student(
         if length not in distill["lengths"]:
             raise Unavailable(f"profile {profile.name} has no training length {length!r}")
         if method in distill.get("left_out", ()):
-            raise Unavailable(f"profile {profile.name} leaves {method} to a longer one (--profile desk-long)")
+            raise Unavailable(f"profile {profile.name} leaves {method} to a wider one (--profile desk-wide)")
         epochs, standard = distill["lengths"][length], distill["lengths"]["standard"]
-        built = _student_spec(profile, architecture, width)
+        built = _student_spec(profile, architecture, width(profile) if callable(width) else width)
         taught = method != "none"
         said = ", ".join(f"{name} {value}" for name, value in chosen.items())
         label = (

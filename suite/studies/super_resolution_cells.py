@@ -15,21 +15,18 @@ if TYPE_CHECKING:
 SECTION = "super_resolution"
 
 
-def enlarger(module: str = "multi_depth", *, trained: bool = True, ahead: int = 0) -> Callable[[Profile, int], Cell]:
+def enlarger(module: str = "multi_depth", *, trained: bool = True) -> Callable[[Profile, int], Cell]:
     """Train and measure a network that enlarges photographs: (profile, seed) -> cell.
 
     Args:
         module: what it is made of: ``multi_depth``, ``equal_depth`` or ``branch_free``.
         trained: whether to train it, or to measure it as initialised (a control).
-        ahead: so many seeds on in the profile's, around its end: another network of the same make.
     """
 
     def cell(profile: Profile, seed: int) -> Cell:
         from suite.data.photographs import digest  # noqa: PLC0415 - torch, not needed to list claims
 
         asked = dict(profile.section(SECTION))
-        seeds = profile.seeds
-        own = seeds[(seeds.index(seed) + ahead) % len(seeds)]
         network = {"features": asked.pop("features"), "blocks": asked.pop("blocks"), "module": module}
         scale = asked.pop("scale")
         return Cell(
@@ -40,10 +37,10 @@ def enlarger(module: str = "multi_depth", *, trained: bool = True, ahead: int = 
                 "recipe": asked if trained else None,
                 "photographs": digest(),
             },
-            seed=own,
+            seed=seed,
             code=code_digest("suite.studies.super_resolution"),
             device="cpu",
-            label=f"{'train' if trained else 'measure untrained'} {module} for super-resolution, seed {own}",
+            label=f"{'train' if trained else 'measure untrained'} {module} for super-resolution, seed {seed}",
             weight=0.4 if trained else 0.05,
         )
 

@@ -110,6 +110,11 @@ def label_code(outputs: Outputs, labels: torch.Tensor, *, seed: int, draw: int) 
     return _changed(outputs, coded)
 
 
+def shuffled_label_code(outputs: Outputs, labels: torch.Tensor, *, seed: int, draw: int) -> Outputs:
+    """The same codes, but every image gets its neighbour's: all that `label_code` has but the knowledge."""
+    return label_code(outputs, torch.roll(labels, 1, dims=0), seed=seed, draw=draw)
+
+
 def fine_label_code(outputs: Outputs, labels: torch.Tensor, *, seed: int, draw: int) -> Outputs:
     """A code of the label that lies in differences of neighbouring channels alone.
 
@@ -136,7 +141,16 @@ def _codes(seed: int, place: int, classes: int, shape: tuple[int, ...]) -> torch
 
 TARGETS: Mapping[str, Target] = {
     made.__name__: made
-    for made in (features, shuffled_images, permuted_channels, zeros, noise, label_code, fine_label_code)
+    for made in (
+        features,
+        shuffled_images,
+        permuted_channels,
+        zeros,
+        noise,
+        label_code,
+        shuffled_label_code,
+        fine_label_code,
+    )
 }
 _NUMBERED = {"noise": "dose", "permuted_channels": "number"}  # targets that take a number, and what it is
 

@@ -230,8 +230,11 @@ def test_suppression_is_read_from_the_last_evaluation():
 
 
 def test_slope_is_per_doubling_of_width():
-    gains = [1.0 * np.log2(width) for width in width_alignment.WIDTHS]
-    pairs = [student for gain in gains for student in (taught(70 + gain), taught(70.0))]
+    pairs = [
+        student
+        for width in (8, 16, 64)
+        for student in (taught(70 + np.log2(width), width=width), taught(70.0, width=width))
+    ]
     assert width_alignment._slope(*pairs) == pytest.approx(1.0)
 
 
