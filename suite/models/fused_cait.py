@@ -22,6 +22,9 @@ On one CPU thread CaiT-S24 at 224 px takes 0.79 of timm's time for one image, 0.
 attention 0.59, 0.59 and 0.35. A batch of eight keeps about a third of the memory in its attention.
 ``tests/bench/test_bench_cait.py`` measures it anew. Not run on a GPU.
 
+Inside, autocast is off: on a GPU it would have the softmax written in float32, which sums in float32 as it is. On a GPU
+with Triton the kernel of :mod:`suite.models.talking_heads` is taken where it was measured faster.
+
 Parameters, names in the state dict, hooks on the attention and results stay as they are, to rounding: within 1e-5 of
 the largest value in float32, which the tests hold it to. Gradients are right too, but what autograd keeps for them is
 no smaller than timm's. In training mode timm's own forward runs, since dropout of the maps draws from the generator in
@@ -31,13 +34,17 @@ Class attention has no talking heads and stays on timm's path, which has a fused
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from importlib.util import find_spec
+from typing import Any
 
 import torch
 from timm.models.cait import TalkingHeadAttn
+from torch import nn
+from torch.nn import functional
 
-if TYPE_CHECKING:
-    from torch import nn
+TRITON = find_spec("triton") is not None  # it comes with torch for CUDA, and is not on every machine
 
 # Bytes of the two maps of a tile. On a CPU they should stay in the share of the last-level cache that one core can
 # count on, a few MiB; tiles that fit the much smaller second level gain nothing back for products of fewer rows.
@@ -90,10 +97,30 @@ class FusedTalkingHeadAttn(TalkingHeadAttn):
             return timms
         B, N, C = x.shape
         H = self.num_heads
-        d = C // H
-        qkv = self.qkv(x).view(B, N, 3, H, d)
+        qkv = self.qkv(x).view(B, N, 3, H, C // H)
+        with _as_they_come(qkv):
+            mixed = self._mixed(qkv)
+        out: torch.Tensor = self.proj_drop(self.proj(mixed.view(B, N, C)))
+        return out
+
+    def _mixed(self, qkv: torch.Tensor) -> torch.Tensor:
+        """What all heads say ``[B, N, heads, channels]``."""
+        weights = (self.proj_l.weight, self.proj_w.weight, self.proj_w.bias)
+        before, after, bias = (weight.to(qkv.dtype) for weight in weights)
+        products = partial(self._by_tiles, qkv, before, after, bias)
+        if not _may_take_the_kernel(qkv):
+            return products()
+        from suite.models.talking_heads import Mixing, attend, choice  # noqa: PLC0415 - where there is Triton
+
+        mixing = Mixing(before, after, bias)
+        chosen = choice(qkv, mixing, self.scale, products)
+        return products() if chosen is None else attend(qkv, mixing, self.scale, chosen)
+
+    def _by_tiles(
+        self, qkv: torch.Tensor, before: torch.Tensor, after: torch.Tensor, bias: torch.Tensor
+    ) -> torch.Tensor:
+        B, N, _, H, d = qkv.shape
         images, rows = (B, N) if torch.compiler.is_compiling() else self._tile(qkv)  # a compiler fuses by itself
-        before, after, bias = self.proj_l.weight, self.proj_w.weight, self.proj_w.bias
         mixed = qkv.new_empty(B, N, H, d)
         for image in range(0, B, max(images, 1)):
             some = qkv[image : image + images]
@@ -109,16 +136,55 @@ class FusedTalkingHeadAttn(TalkingHeadAttn):
                 maps = torch.bmm(after.expand(B_, H, H), maps.view(flat)).view(shape)
                 heads = torch.baddbmm(shift, maps, v).view(B_, H, -1, d)
                 mixed[image : image + B_, row : row + rows] = heads.transpose(1, 2)
-        out: torch.Tensor = self.proj_drop(self.proj(mixed.view(B, N, C)))
-        return out
+        return mixed
 
     def _tile(self, qkv: torch.Tensor) -> tuple[int, int]:
         budget = TILE.get(qkv.device.type, TILE_ELSEWHERE)
         return tile(heads=self.num_heads, tokens=qkv.shape[1], itemsize=qkv.element_size(), budget=budget)
 
 
+class RememberingLinear(nn.Linear):
+    """A linear layer that keeps its weights in the numbers that autocast casts them to; see :func:`fuse`.
+
+    Autocast remembers a cast only of weights that a gradient is asked for: it casts those of a teacher at every call.
+    What is computed is the same, bit for bit.
+    """
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """``[..., in]`` to ``[..., out]``."""
+        device = x.device.type
+        trained = self.training or self.weight.requires_grad
+        if trained or not torch.is_autocast_enabled(device) or torch.compiler.is_compiling():
+            return super().forward(x)
+        return functional.linear(x, *self._cast(torch.get_autocast_dtype(device)))
+
+    def _cast(self, dtype: torch.dtype) -> list[torch.Tensor]:
+        given = [self.weight] if self.bias is None else [self.weight, self.bias]
+        now = (dtype, [(part.data_ptr(), part._version) for part in given])  # noqa: SLF001 - torch's own count of changes
+        if self.__dict__.get("_known", (None,))[0] != now:  # they were moved, or other values were loaded
+            self.__dict__["_known"] = now, [part.detach().to(dtype) for part in given]
+        cast: list[torch.Tensor] = self.__dict__["_known"][1]
+        return cast
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy needs: it casts for itself."""
+        return {name: value for name, value in self.__dict__.items() if name != "_known"}
+
+
+def _as_they_come(qkv: torch.Tensor) -> AbstractContextManager[Any]:
+    """Products and softmax in the numbers they are given: autocast would write every map of a GPU in float32."""
+    device = qkv.device.type
+    return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext()
+
+
+def _may_take_the_kernel(qkv: torch.Tensor) -> bool:
+    """Whether the kernel of :mod:`suite.models.talking_heads` could run: on a GPU, where nothing asks for gradients."""
+    gradients = torch.is_grad_enabled() and qkv.requires_grad
+    return TRITON and qkv.is_cuda and not gradients and not torch.compiler.is_compiling()
+
+
 def fuse(model: nn.Module) -> int:
-    """Let every talking-heads attention of a network take the faster path, in place.
+    """Let every talking-heads attention of a network take the faster path, in place, and its linear layers cast once.
 
     The modules stay the same objects with the same parameters and hooks; they only change their class. Fuse before
     ``torch.compile``. Attention of a class derived from timm's is left alone: its forward pass may be another one.
@@ -127,9 +193,11 @@ def fuse(model: nn.Module) -> int:
         model: any network; of timm's, only CaiT has talking heads.
 
     Returns:
-        how many were changed; 0 if there are none, or if all were fused before.
+        how many attentions were changed; 0 if there are none, or if all were fused before.
     """
     found = [module for module in model.modules() if type(module) is TalkingHeadAttn]
     for module in found:
         module.__class__ = FusedTalkingHeadAttn
+    for linear in [module for module in model.modules() if found and type(module) is nn.Linear]:
+        linear.__class__ = RememberingLinear
     return len(found)

@@ -14,6 +14,8 @@ from suite.models.fused_cait import fuse
 CAIT_S24 = {"timm": "cait_s24_224", "overrides": {"init_values": 1.0}}
 DEIT_T = {"timm": "deit_tiny_patch16_224"}
 BATCHES = {1: 7, 8: 3, 32: 1}  # images: turns
+# Of timm's processor time, at most, for the clock is no measure beside other programs; one image leaves little to gain.
+LIMITS = {1: 1.0, 8: 1 / 1.5, 32: 1 / 1.5}
 EVERY = 6  # attention is timed on every sixth layer: all do the same work
 
 
@@ -88,16 +90,16 @@ def test_the_fused_teacher_is_faster(timms, fused, student, threads, batch, ledg
     )
     ledger.show(forward(fused, images))
 
-    def compare(what: str, ours: str, reference: str, limit: float | None = None) -> float:
+    def compare(what: str, ours: str, reference: str, limit: float | None = None) -> None:
         what = f"CaiT-S24 224 px, {batch} images: {what}"
-        return ledger.compare(what, times[ours], times[reference], threads=threads, limit=limit)
+        ledger.compare(what, times[ours], times[reference], threads=threads, limit=limit)
 
-    limit = 1.0 if threads == 1 else None  # more threads wait for each other where other programs run
-    ratio = compare("fused / timm", "fused", "timm", limit)
+    limit = LIMITS[batch] if threads == 1 else None  # more threads wait for each other where other programs run
+    compare("fused / timm", "fused", "timm", limit)
     compare("fused attention / timm's", "fused_attention", "timm_attention")
     compare("the same without the linear layers, which both share", "fused_maps", "timm_maps")
     compare("timm's attention / whole network", "timm_attention", "timm")
     compare("fused attention / whole network", "fused_attention", "fused")
     compare("timm / DeiT-T", "timm", "student")
     compare("fused / DeiT-T", "fused", "student")
-    assert limit is None or ratio < limit
+    assert limit is None or times["fused"].cpu < limit * times["timm"].cpu

@@ -42,10 +42,12 @@ def utilisation(images_per_second: float, flops_per_image: float, name: str) -> 
     return None if top is None else images_per_second * flops_per_image / top
 
 
-def forward_rate(network: torch.nn.Module, pixels: torch.Tensor, *, batches: int, autocast: torch.dtype) -> float:
-    """Images a second of forward passes in half precision, once it is warm."""
+def forward_rate(
+    network: torch.nn.Module, pixels: torch.Tensor, *, batches: int, autocast: torch.dtype, half: bool = True
+) -> float:
+    """Images a second of forward passes, in half precision unless told otherwise, once it is warm."""
     device = pixels.device.type
-    with torch.inference_mode(), torch.autocast(device, dtype=autocast):
+    with torch.inference_mode(), torch.autocast(device, dtype=autocast, enabled=half):
         for _ in range(2):
             network(pixels)
         _finished(device)

@@ -17,8 +17,11 @@ from baselines.feature_mse import FeatureMSE
 from suite.errors import Stopped
 from suite.evidence.store import Store
 from suite.measure.stream import measured
+from suite.models import build, fused_cait
+from suite.models.fused_cait import fuse
 from suite.run.execute import Outcome, execute
 from suite.studies.cells import student
+from suite.train.numerics import Numerics
 from suite.train.student import Student
 
 IMAGES = 48  # 6 classes of 8: one step an epoch at a batch of as many
@@ -180,6 +183,49 @@ def test_the_speed_of_forward_passes_is_recorded(device, evidence):
     content = rates.write(evidence, device, {"forward, bfloat16": found})
     assert content["environment"]["device"] == device
     assert len(list(evidence.glob("*.json"))) == 1
+
+
+TEACHER = {"cpu": (SMALL | {"init_values": 1.0}, 32, 2, 2), "cuda": ({"init_values": 1.0}, 224, 256, 10)}
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+def test_the_ways_of_the_teacher_agree_and_their_speed_is_recorded(device, evidence, monkeypatch, precision):
+    """CaiT by timm's products, by tiles with weights cast once, and with the kernel where it is faster."""
+    changes, side, batch, batches = TEACHER[device]
+    numerics = Numerics(device, precision)
+    network = build({"timm": "cait_s24_224", "overrides": changes}, classes=10, seed=0).eval().requires_grad_(False)
+    numerics.place(network)
+    pixels = numerics.pixels(torch.randn(batch, 3, side, side, generator=torch.Generator().manual_seed(0)))
+    found, logits = {}, {}
+
+    def measure(way):
+        half = precision == "float16"
+        rate = rates.forward_rate(network, pixels, batches=batches, autocast=torch.float16, half=half)
+        found[way] = {"images_per_second": rate}
+        with torch.inference_mode(), numerics.autocast():
+            logits[way] = network(pixels).double().cpu()
+
+    measure("timm")
+    with monkeypatch.context() as patch:
+        patch.setattr(fused_cait, "TRITON", False)
+        assert fuse(network) == len(network.blocks)
+        measure("tiles")
+    measure("as a block asks it")
+    for way, values in logits.items():
+        apart = float((values - logits["timm"]).abs().max() / logits["timm"].abs().max())
+        found[way]["apart_from_timm"] = apart
+        assert apart < CLOSE[precision], way
+    found["kernel"] = kernels()
+    rates.write(evidence, device, {f"teacher, {precision}": found})
+
+
+def kernels():
+    """Which tiles of the kernel were chosen, by shape; empty where it was not asked for."""
+    if not fused_cait.TRITON:
+        return {}
+    from suite.models import talking_heads
+
+    return {str(asked): tile for asked, tile in talking_heads._chosen.items()}
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])

@@ -4,12 +4,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 from train_nets import CLASSES, EVERY, EXAMPLE, IMAGES, STEPS, Noise, order, recipe, run, stream, student, teacher
 
 from baselines import METHODS, Outputs, Reading
 from baselines.students import Tapped
 from suite.errors import SuiteError
-from suite.models import build
+from suite.models import build, fused_cait
+from suite.models.fused_cait import fuse
 from suite.train.distributed import Processes
 from suite.train.loop import train
 from suite.train.numerics import Numerics
@@ -100,6 +102,51 @@ def test_a_live_teacher_is_asked_once_a_slice(count, tmp_path):
     train(students, batches, processes=Processes(), evaluate=lambda due: {one.key: {} for one in due})
     for each in watched:
         assert each.calls == [(4, True)] * (3 * STEPS)
+
+
+class Casts(TorchDispatchMode):
+    """Counts how often the weights of linear layers are cast to another type."""
+
+    def __init__(self, linear):
+        super().__init__()
+        self.places = {module.weight.data_ptr() for module in linear}
+        self.count = 0
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        if operation.overloadpacket.__name__ == "_to_copy":
+            self.count += args[0].data_ptr() in self.places
+        return operation(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_the_weights_of_a_fused_teacher_are_cast_once_and_anew_when_they_change(precision):
+    half, network = Numerics("cpu", precision), teacher()
+    network.requires_grad_(False)
+    # All but the mixings of heads.
+    wide = [module for module in network.modules() if type(module) is torch.nn.Linear and module.out_features > 2]
+    asked = {"it": Teacher(network, READING)}
+
+    def answers(ask):
+        with Casts(wide) as casts:
+            return tensors(ask((), EXAMPLE)["it"]), casts.count
+
+    assert fuse(network) == 3
+    for module in wide:
+        module.__class__ = torch.nn.Linear
+    before, count = answers(Live(asked, half))
+    assert count >= len(wide), "autocast does it again at every call"
+    assert fuse(network) == 0, "the attentions are"
+    for module in wide:
+        module.__class__ = fused_cait.RememberingLinear
+    answers(Live(asked, half))
+    after, count = answers(Live(asked, half))
+    assert count == 0
+    assert all(torch.equal(after[name], values) for name, values in before.items())
+    with torch.no_grad():
+        wide[-1].weight.mul_(2)
+    changed, count = answers(Live(asked, half))
+    assert count == 1
+    assert not torch.equal(changed["logits"], before["logits"])
 
 
 def test_the_teacher_learns_nothing():
