@@ -50,9 +50,13 @@ class FailedByDivergence(Failed, Diverged):
     """Its training was tried and diverged."""
 
 
-def _failure(error: str) -> type[Failed]:
+def diverged(error: str) -> bool:
     """Whether a failure, told by its exception's line, is one of the training itself."""
-    return FailedByDivergence if re.match(r"[\w.]*\bDiverged:", error) else Failed
+    return re.match(r"[\w.]*\bDiverged:", error) is not None
+
+
+def _failure(error: str) -> type[Failed]:
+    return FailedByDivergence if diverged(error) else Failed
 
 
 @dataclass(frozen=True)

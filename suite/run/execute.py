@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from suite.errors import LostProcess, Stopped, SuiteError, Unobtainable, one_line
 from suite.evidence.disk import Unwritable, full, is_full
+from suite.evidence.store import diverged
+from suite.run.keepsake import keep
 from suite.together import started_together
 
 if TYPE_CHECKING:
@@ -95,8 +97,14 @@ class Workbench:
             raise full(self._store.root) from fault
         text = "".join(traceback.format_exception(fault))
         lacking = isinstance(fault, Unobtainable)
+        if diverged(one_line(fault)):
+            self._keep_what_replays_it(one_line(fault))
         self._draft.fail(text, reason=one_line(fault), seconds=seconds, device=self.device, lacking=lacking)
         return Outcome.FAILED
+
+    def _keep_what_replays_it(self, reason: str) -> None:
+        if keep(self.folder, self.checkpoints, reason=reason, seed=self.cell.seed) is not None:
+            self.report(0.0, f"'python -m suite replay {self.cell.key}' takes its last step again and looks at it")
 
     def stop(self, reason: Stopped) -> Outcome:
         """Leave the cell unfinished, with its checkpoints."""
