@@ -31,6 +31,11 @@ def workers(device: str) -> int:
     return os.cpu_count() or 1
 
 
+def several(device: str) -> bool:
+    """Whether there are GPUs to share out."""
+    return device == "cuda" and len(gpus()) > 1
+
+
 def dealt(count: int, device: str) -> list[str]:
     """The GPU of each of ``count`` workers, in turn; empty names where there is none to give."""
     names = gpus() if device == "cuda" else ()

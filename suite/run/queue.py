@@ -9,13 +9,16 @@ from suite.errors import SuiteError
 from suite.run.execute import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from suite.evidence.cell import Cell
     from suite.run.plan import Plan
     from suite.run.progress import Progress
 
 _HAD = (Outcome.DONE, Outcome.CACHED)
+# Studies whose groups may be computed in parts: each part asks the teachers anew, which costs little beside a GPU that
+# stands idle. The probes of one network share a single pass, which parts would repeat.
+_DEALT = ("train",)
 
 
 @dataclass(frozen=True)
@@ -29,10 +32,47 @@ class Job:
         """Keys that must be done before."""
         return {need.key for cell in self.cells for need in cell.needs.values()}
 
+    @property
+    def weight(self) -> float:
+        """Relative cost."""
+        return sum(cell.weight for cell in self.cells)
+
+    @property
+    def most(self) -> int:
+        """Into how many jobs it could be cut."""
+        return len(self.cells) if self.cells[0].study in _DEALT else 1
+
 
 def jobs_of(plan: Plan) -> list[Job]:
     """The cells to run, in the plan's order; cells of one study and group make one job."""
     return _grouped(step.cell for step in plan.to_run)
+
+
+def dealt(jobs: Sequence[Job], count: int) -> list[Job]:
+    """As many jobs as there are workers: students of a block, who do not depend on their company, go apart.
+
+    Args:
+        jobs: that may start.
+        count: workers that wait.
+
+    Returns:
+        the same cells in ``count`` jobs, or in as many as they can be cut into; parts of like weight.
+    """
+    parts = [1] * len(jobs)
+    while sum(parts) < count:
+        able = [number for number, job in enumerate(jobs) if parts[number] < job.most]
+        if not able:
+            break
+        parts[max(able, key=lambda number: jobs[number].weight / parts[number])] += 1
+    return [part for job, number in zip(jobs, parts, strict=True) for part in _cut(job, number)]
+
+
+def _cut(job: Job, number: int) -> list[Job]:
+    """Parts of like weight: the heaviest cell first, each to the part that has least."""
+    shares: list[list[Cell]] = [[] for _ in range(number)]
+    for cell in sorted(job.cells, key=lambda cell: -cell.weight):
+        min(shares, key=lambda share: sum(one.weight for one in share)).append(cell)
+    return [Job(tuple(cell for cell in job.cells if cell in share)) for share in shares]
 
 
 def _grouped(cells: Iterable[Cell]) -> list[Job]:
@@ -61,6 +101,13 @@ class Queue:
                     self._progress.start(cell.key)
                 return job
         return None
+
+    def deal(self, count: int) -> None:
+        """Cut jobs that may start, where fewer of them wait than ``count`` workers."""
+        ready = [job for job in self.waiting if not self.pending(job)]
+        if 0 < len(ready) < count:
+            others = [job for job in self.waiting if job not in ready]
+            self.waiting = dealt(ready, count) + others
 
     def take(self, cells: Iterable[Cell]) -> None:
         """These cells are in somebody's hands: they wait no longer, and whoever took them settles them."""

@@ -63,14 +63,17 @@ def run(plan: Plan, executor: Executor, progress: Progress) -> dict[str, Outcome
 
 
 def here(work: Work, plan: Plan, workers: int) -> Executor:
-    """This process if one worker is asked for or one job is left, else worker processes.
+    """This process if one worker is asked for or one job is left that several GPUs cannot share, else worker processes.
 
     Args:
         work: what to compute with.
         plan: what to compute.
         workers: processes, at least 1.
     """
+    from suite.run import devices  # noqa: PLC0415
     from suite.run.executors.inline import Inline  # noqa: PLC0415 - they import this module
     from suite.run.executors.local import Local  # noqa: PLC0415
 
-    return Inline(work) if min(workers, len(jobs_of(plan))) <= 1 else Local(work, workers)
+    jobs = jobs_of(plan)
+    most = sum(job.most for job in jobs) if workers > 1 and devices.several(work.device) else len(jobs)
+    return Inline(work) if min(workers, most) <= 1 else Local(work, workers)

@@ -108,7 +108,8 @@ class Local:
     def run(self, queue: Queue, progress: Progress) -> None:
         """Compute every job in some worker; a job whose worker died is lost, and no other."""
         if queue.waiting:
-            _Pool(queue, self._work, progress).run(min(self._count, len(queue.waiting)))
+            most = sum(job.most for job in queue.waiting) if devices.several(self._work.device) else len(queue.waiting)
+            _Pool(queue, self._work, progress).run(min(self._count, most))
 
 
 class _Pool:
@@ -139,6 +140,9 @@ class _Pool:
 
     def _give(self) -> bool:
         """Hand out what may start, to a fresh worker where one died; whether anybody has anything to do."""
+        idle = {worker.gpu for worker in self._workers if worker.job is None and worker.gpu}
+        if len(idle) > 1:  # a block's students go to several GPUs before one of them stands idle
+            self._queue.deal(len(idle))
         for place, worker in enumerate(self._workers):
             if worker.job is None and (job := self._queue.next()) is not None:
                 if not worker.process.is_alive():

@@ -20,7 +20,7 @@ from suite.evidence.disk import Unwritable
 from suite.evidence.store import Store
 from suite.run.execute import Outcome
 from suite.run.executors import Work, here, local, run
-from suite.run.queue import Job, Queue, jobs_of
+from suite.run.queue import Job, Queue, dealt, jobs_of
 
 DONE, FAILED, BLOCKED = Outcome.DONE, Outcome.FAILED, Outcome.BLOCKED
 
@@ -286,6 +286,57 @@ def test_every_worker_has_a_gpu_of_its_own_and_keeps_it_when_it_is_replaced(stor
     assert outcomes[killed.key] is Outcome.KILLED
     assert sorted(str(store.read(cell).arrays["gpu"]) for cell in waiting) == ["3", "GPU-5"]
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "3,GPU-5"
+
+
+def taken_with(store, cells):
+    """Who was computed together with whom."""
+    return sorted({tuple(store.read(cell).arrays["company"]) for cell in cells})
+
+
+def test_the_students_of_a_block_are_dealt_to_several_gpus(store, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    monkeypatch.setattr("suite.run.queue._DEALT", ("fake_studies.block",))
+    costs = {"a": 1.0, "b": 3.0, "c": 1.0, "d": 1.0}
+    cells = [make(name, study="fake_studies.block", group="block", weight=cost) for name, cost in costs.items()]
+    plan = plan_of(store, *cells)
+    work = Work(store, "cuda")
+    assert isinstance(here(work, plan, 2), local.Local), "one job, and two GPUs for it"
+    assert run(plan, here(work, plan, 2), quiet(plan)) == {cell.key: DONE for cell in cells}
+    assert taken_with(store, cells) == [("a", "c", "d"), ("b",)]
+
+
+def test_nothing_is_dealt_where_there_is_one_gpu_or_none_or_enough_to_do(tmp_path, monkeypatch):
+    monkeypatch.setattr("suite.run.queue._DEALT", ("fake_studies.block",))
+    blocks = [[make(f"{n}{name}", study="fake_studies.block", group=f"block {n}") for name in "ab"] for n in range(2)]
+    cells = [cell for block in blocks for cell in block]
+    for number, (device, visible) in enumerate((("cuda", "0"), ("cpu", "0,1"), ("cuda", "0,1"))):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        store = Store(tmp_path / str(number))
+        plan = plan_of(store, *cells)
+        run(plan, here(Work(store, device), plan, 2), quiet(plan))
+        assert taken_with(store, cells) == [("0a", "0b"), ("1a", "1b")]
+
+
+@settings(max_examples=60)
+@given(sizes=st.lists(st.integers(1, 5), min_size=1, max_size=4), count=st.integers(1, 12), data=st.data())
+def test_dealing_keeps_every_cell_and_makes_parts_of_like_weight(sizes, count, data):
+    studies = [data.draw(st.sampled_from(["train", "measure"])) for _ in sizes]
+    weights = st.floats(0.5, 2.0)
+    jobs = [
+        Job(tuple(make(f"{n}.{m}", study=study, weight=data.draw(weights)) for m in range(size)))
+        for n, (study, size) in enumerate(zip(studies, sizes, strict=True))
+    ]
+    parts = dealt(jobs, count)
+    assert sorted(str(cell) for part in parts for cell in part.cells) == sorted(
+        str(cell) for job in jobs for cell in job.cells
+    )
+    assert len(parts) == max(len(jobs), min(count, sum(job.most for job in jobs)))
+    whole = [part for part in parts if part.cells[0].study == "measure"]
+    assert whole == [job for job, study in zip(jobs, studies, strict=True) if study == "measure"]
+    for job in jobs:
+        own = [part for part in parts if set(part.cells) <= set(job.cells)]
+        heaviest = max(cell.weight for cell in job.cells)
+        assert max(part.weight for part in own) - min(part.weight for part in own) <= heaviest + 1e-9
 
 
 def test_how_a_process_ended_is_said_in_words():
