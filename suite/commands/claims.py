@@ -178,8 +178,10 @@ def _executor(options: argparse.Namespace, made: Plan, evidence: Evidence) -> Ex
     workers = _workers(options, evidence)
     if workers is None:
         from suite.run.executors.slurm import Slurm
+        from suite.run.memory import measured
 
-        return Slurm(work, profile, _launch(options, evidence), overrides=dict(options.slurm or ()))
+        typed_in, lines = dict(options.slurm or ()), measured(made.steps)
+        return Slurm(work, profile, _launch(options, evidence), overrides=typed_in, lines=lines)
     if options.executor == LOCAL:
         from suite.run.executors.local import Local
 

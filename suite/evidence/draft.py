@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from suite.errors import SuiteError
+from suite.evidence import memory
 from suite.evidence.disk import writing
 from suite.evidence.runtime import environment
 from suite.evidence.seal import write_json, write_seal
@@ -37,6 +38,7 @@ class Draft:
         """Work in ``folder``; ``publish`` moves it to its final place once it is sealed."""
         self.cell = cell
         self.folder = folder
+        self.together = 1  # cells that one call computes, of which this is one
         self._root = root
         self._publish = publish
 
@@ -98,6 +100,8 @@ class Draft:
             "key": self.cell.key,
             "seconds": round(seconds, 3),
             "gpus": count() if device == "cuda" else 0,  # one a process, for all of these seconds
+            "memory": memory.peak(),
+            "together": self.together,
             "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         }
         with writing(self._root):

@@ -64,7 +64,8 @@ class State:
     """What is on disk for a key: ``missing``, ``partial``, ``done``, ``failed`` or ``damaged``.
 
     ``origin`` names the bundle that a cell of somebody else came from; it is empty for our own. ``seconds`` is what
-    it took, on ``gpus`` GPUs; None where that was not noted.
+    it took, on ``gpus`` GPUs; None where that was not noted. ``memory`` is what its process held at most, in bytes,
+    while it computed ``together`` cells in one call; None where that was not noted.
     """
 
     word: str
@@ -72,6 +73,8 @@ class State:
     seconds: float = 0.0
     origin: str = ""
     gpus: int | None = None
+    memory: int | None = None
+    together: int = 1
 
 
 class Cells(Protocol):
@@ -116,7 +119,8 @@ class Store:
             seal = read_seal(self.folder(key), key)
         except Damaged as error:
             return State("damaged", str(error)) if self.generation(key) == before else self.state(key)
-        return State(seal["status"], seal.get("error", ""), seal["seconds"], gpus=seal.get("gpus"))
+        noted = {name: seal[name] for name in ("gpus", "memory", "together") if name in seal}
+        return State(seal["status"], seal.get("error", ""), seal["seconds"], **noted)
 
     def read(self, cell: Cell | str) -> Result:
         """A finished cell.

@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from suite.errors import LostProcess, Stopped, SuiteError, Unobtainable, one_line
+from suite.evidence import memory
 from suite.evidence.disk import Unwritable, full, is_full
 from suite.evidence.store import diverged
 from suite.run.keepsake import keep
@@ -82,12 +83,13 @@ class Workbench:
         self._draft.log(text)
         self._report(self.cell.key, fraction, text)
 
-    def settle(self, result: Any, *, seconds: float) -> Outcome:
-        """Seal what a study returned: arrays and metrics, or a fault, which is kept as one.
+    def settle(self, result: Any, *, seconds: float, together: int = 1) -> Outcome:
+        """Seal what a study returned for one of the cells of a call: arrays and metrics, or a fault, kept as one.
 
         Raises:
             Unwritable: the disk is full or not ours to write to.
         """
+        self._draft.together = together
         fault = result if isinstance(result, Exception) else self._finish(result, seconds)
         if fault is None:
             return Outcome.DONE
@@ -208,6 +210,7 @@ def _compute(
     outcomes: dict[str, Outcome] = {}
     for together in _calls(study, benches):
         started = time.monotonic()
+        memory.begin()
         try:
             results = _together(study, together, group)
         except Stopped as reason:
@@ -217,7 +220,7 @@ def _compute(
             continue
         seconds = (time.monotonic() - started) / len(together)
         for bench in together:
-            outcomes[bench.cell.key] = bench.settle(results[bench.cell.key], seconds=seconds)
+            outcomes[bench.cell.key] = bench.settle(results[bench.cell.key], seconds=seconds, together=len(together))
     return outcomes
 
 

@@ -8,11 +8,13 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from suite.errors import SuiteError
+from suite.run.memory import gigabytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from suite.profile import Profile
+    from suite.run.memory import Line
 
 SECTION = "compute"
 DEVICE = "device"
@@ -28,6 +30,7 @@ _CPUS_BESIDE_A_GPU = 8  # cores that read and augment images for one GPU
 # GB. A process with its libraries and the images it holds; a reader with two batches of 256 images of 224 x 224 in
 # floats, 154 MB each, beside what Python shares; pinned copies, checkpoints and networks on their way to a GPU.
 _A_PROCESS, _A_READER, _BESIDE_A_GPU = 4, 1, 20
+_LEAST = 1  # GB: a process with its libraries
 _MEMORY = ("mem_gb", "slurm_mem", "slurm_mem_per_cpu", "slurm_mem_per_gpu")  # who says one of these says all
 
 
@@ -52,13 +55,17 @@ class Resources:
         """Processes of the whole job."""
         return self.processes * self.nodes
 
-    def submission(self, *, weight: float, device: str, threads: int) -> dict[str, Any]:
+    def submission(
+        self, *, weight: float, device: str, threads: int, together: int = 1, line: Line | None = None
+    ) -> dict[str, Any]:
         """The parameters of submitit's ``AutoExecutor`` for one job.
 
         Args:
             weight: summed over the job's cells.
             device: ``cpu`` or ``cuda``; with the latter every process is given a GPU.
             threads: torch's threads a process.
+            together: cells of the job.
+            line: memory of a process, as measured; None if nothing was.
         """
         minutes = _DAY if self.hours is None else max(_SHORTEST, math.ceil(60 * _SPARE * self.hours * weight))
         derived: dict[str, Any] = {"nodes": self.nodes, "tasks_per_node": 1, "timeout_min": minutes}
@@ -66,16 +73,26 @@ class Resources:
             derived |= {"gpus_per_node": self.processes, "cpus_per_task": self.processes * _CPUS_BESIDE_A_GPU}
         else:
             derived["cpus_per_task"] = self.processes * threads
-        if not any(name in self.parameters for name in _MEMORY):
-            derived["mem_gb"] = self.memory(device)
+        if self.guesses_memory:
+            derived["mem_gb"] = self.memory(device, together, line)
         asked = derived | dict(self.parameters)
         _require_time(asked)
         return asked
 
-    def memory(self, device: str) -> int:
-        """GB of main memory that a node should give, estimated: loaders, images, networks on their way to a GPU."""
-        beside = _CPUS_BESIDE_A_GPU * _A_READER + _BESIDE_A_GPU if device == "cuda" else 0
-        return self.processes * (_A_PROCESS + beside)
+    @property
+    def guesses_memory(self) -> bool:
+        """Whether nobody said how much memory to ask for."""
+        return not any(name in self.parameters for name in _MEMORY)
+
+    def memory(self, device: str, together: int = 1, line: Line | None = None) -> int:
+        """GB of main memory that a node should give: by what was measured, else estimated.
+
+        Loaders, images, networks on their way to a GPU. What is measured is a process without its readers.
+        """
+        readers = _CPUS_BESIDE_A_GPU * _A_READER if device == "cuda" else 0
+        if line is not None:
+            return self.processes * (max(_LEAST, gigabytes(line, together)) + readers)
+        return self.processes * (_A_PROCESS + readers + (_BESIDE_A_GPU if device == "cuda" else 0))
 
 
 def _require_time(asked: Mapping[str, Any]) -> None:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import re
 import tomllib
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fake_studies import make
+from fake_studies import ignore, make
 from fake_studies.plans import plan_of
+from rich.console import Console
 
 import suite
 from suite import profile as profiles
 from suite.errors import SuiteError
+from suite.evidence import memory
 from suite.evidence.store import State, Store
 from suite.run.costs import Cost, estimate
+from suite.run.execute import execute
+from suite.run.memory import LIBRARIES, MARGIN, Line, fit, gigabytes, measured
 from suite.run.plan import Step
 from suite.run.resources import Resources, device_of, resources
+from suite.show.listing import print_plan
 
 
 def profile(**section):
@@ -72,6 +78,61 @@ def test_memory_is_estimated_unless_somebody_says_it():
         found = Resources(processes=8, parameters={name: value}).submission(**asked)
         assert found[name] == value
         assert found.get("mem_gb", value) == value
+
+
+def test_memory_follows_a_line_through_what_was_measured_and_a_margin():
+    line = fit([(1, 1.2e9), (4, 1.8e9), (10, 3.0e9)])
+    assert (round(line.base / 1e9, 6), round(line.each / 1e9, 6), round(line.above)) == (1.0, 0.2, 0)
+    assert gigabytes(line, 38) == 11, "1.25 times 8.6"
+    scattered = fit([(1, 1.0e9), (1, 1.4e9), (5, 2.0e9)])
+    assert all(scattered.bytes(n) >= MARGIN * size for n, size in ((1, 1.0e9), (1, 1.4e9), (5, 2.0e9))), "none above"
+    assert fit([(4, 2.0e9), (8, 1.0e9)]).each == 0.0, "more cells never need less"
+    alone = fit([(6, LIBRARIES + 6e8)])
+    assert alone.bytes(12) == pytest.approx(MARGIN * (LIBRARIES + 12e8)), "what grows is taken to grow in proportion"
+    assert fit([(3, 1e8)]).each == 0.0
+    assert fit([]) is None
+
+
+def test_a_job_asks_for_what_was_measured_in_place_of_the_estimate():
+    line = Line(1e9, 0.5e9, 0.0, 4)
+    asked = {"weight": 1.0, "threads": 1, "line": line, "together": 6}
+    assert Resources(processes=2).submission(device="cpu", **asked)["mem_gb"] == 2 * 5
+    assert Resources(processes=2).submission(device="cuda", **asked)["mem_gb"] == 2 * (5 + 8), (
+        "readers are no part of it"
+    )
+    assert Resources(parameters={"mem_gb": 3}).submission(device="cpu", **asked)["mem_gb"] == 3
+    assert Resources().submission(device="cpu", **{**asked, "line": Line(1e6, 0.0, 0.0, 1)})["mem_gb"] == 1
+
+
+def test_finished_cells_note_their_memory_and_their_company(tmp_path):
+    store = Store(tmp_path)
+    study = "fake_studies.block"
+    cells = [make(name, study=study, group="g") for name in "abc"] + [make("alone", study=study), make("none")]
+    assert measured(plan_of(store, *cells).steps) == {}
+    for together in (cells[:3], cells[3:4]):
+        execute(store, together, device="cpu", report=ignore)
+    states = [store.state(cell.key) for cell in cells[:4]]
+    assert [state.together for state in states] == [3, 3, 3, 1]
+    assert all(10e6 < state.memory < 100e9 for state in states)
+    found = measured(plan_of(store, *cells).steps)
+    assert found.keys() == {study}
+    assert found[study].cells == 4
+    assert found[study].bytes(3) >= MARGIN * max(state.memory for state in states)
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux forgets a peak")
+def test_the_peak_is_of_what_is_computed_now():
+    import numpy as np
+
+    before = np.ones(100 * 2**17)  # 100 MiB
+    high = memory.peak()
+    del before
+    memory.begin()
+    low = memory.peak()
+    held = np.ones(30 * 2**17)
+    assert low < high - 50 * 2**20
+    assert memory.peak() > low + 20 * 2**20
+    assert held.size
 
 
 @pytest.mark.parametrize("given", [{"timeout_min": 1}, {"timeout_min": 5, "slurm_signal_delay_s": 290}])
@@ -155,6 +216,28 @@ def test_claims_are_listed_from_the_cheapest_to_those_of_unknown_cost(plan):
     ]
     unknown = estimate(plan, profile(), workers=None).claims
     assert [(one.claim, one.seconds, one.gpu_hours) for one in unknown][-1] == ("long", None, 0.0)
+
+
+def test_a_dry_run_says_of_each_claim_what_it_costs_by_recorded_rates(plan):
+    """A GPU for two hours was noted for a weight of 2: an hour of computing and a GPU-hour a unit."""
+    seen, a, b = plan.steps
+    seen.state, seen.feeds = State("done", seconds=7200.0, gpus=1), {"done.x"}
+    a.feeds, b.feeds = {"long.x"}, {"costly.x"}
+    b.cell = make("b", weight=40.0)
+    more = Step(make("c", weight=0.5), State("missing"), feeds={"cheap.x", "long.x"}, run=True)
+    made = replace(plan, steps=(*plan.steps, more))
+    on_gpus = replace(profile(), device="cuda")
+    out = io.StringIO()
+    print_plan(made, on_gpus, estimate(made, on_gpus, workers=None), Console(file=out, width=200))
+    text = out.getvalue()
+    lines = [line.strip() for line in text[text.index("the cheapest first") :].splitlines()[1:4]]
+    assert [(line.partition(",")[0], line.rpartition(", ")[2]) for line in lines] == [
+        ("cheap: 1 cell", "0.5 GPU-hours"),
+        ("long: 2 cells", "3.5 GPU-hours"),
+        ("costly: 1 cell", "40 GPU-hours"),
+    ]
+    assert "GPU-hours spent on what is there: 2" in text
+    assert "(measured)" in text
 
 
 def test_the_example_of_the_readme_is_one():

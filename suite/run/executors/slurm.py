@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from suite.run.executors import Work
     from suite.run.executors.launch import Launch
     from suite.run.jobs import Entry
+    from suite.run.memory import Line
     from suite.run.progress import Progress
     from suite.run.queue import Job, Queue
 
@@ -177,6 +178,7 @@ class Slurm:
         launch: Launch,
         *,
         overrides: Mapping[str, Any] | None = None,
+        lines: Mapping[str, Line] | None = None,
         slowest: float = _SLOWEST,
     ) -> None:
         """Nothing is submitted before :meth:`run`.
@@ -186,6 +188,7 @@ class Slurm:
             profile: its ``[compute]`` says what a job asks for.
             launch: how a cell is computed.
             overrides: submitit's parameters as typed, and ``cluster``: ``slurm``, or ``local`` to try it without one.
+            lines: memory of a process by study, where finished cells tell (:mod:`suite.run.memory`).
             slowest: seconds between looks at the queue, once it takes long.
 
         Raises:
@@ -195,6 +198,7 @@ class Slurm:
         self._profile = profile
         self._launch = launch
         self._overrides = dict(overrides or {})
+        self._lines = dict(lines or {})
         self._slowest = slowest
         self._ledger = Ledger(work.store)
         self._held: dict[str, _Held] = {}
@@ -217,6 +221,7 @@ class Slurm:
         """
         for job in queue.waiting:  # what is wrong is said before anything is submitted
             self._executor(job.cells)
+        self._say_memory(queue, progress)
         pause = _FASTEST
         try:
             while (new := self._hand_out(queue, progress)) or self._held or (queue.waiting and self._full):
@@ -227,6 +232,16 @@ class Slurm:
             self._part()
         except KeyboardInterrupt:
             raise KeyboardInterrupt(self._leave(progress)) from None
+
+    def _say_memory(self, queue: Queue, progress: Progress) -> None:
+        """How much memory jobs ask for, and by what, a line a study."""
+        for study in dict.fromkeys(job.cells[0].study for job in queue.waiting):
+            jobs = [job.cells for job in queue.waiting if job.cells[0].study == study]
+            asked, line = self._asked(jobs[0]), self._lines.get(study)
+            if asked.guesses_memory:
+                most = max(asked.memory(self._work.device, len(cells), line) for cells in jobs)
+                by = f"a process {line}" if line else "estimated, for no finished cell has noted what it took"
+                progress.say(f"{study}: a job asks for {most} GB of memory at most: {by}; --slurm mem_gb=N asks for N")
 
     def _leave(self, progress: Progress) -> str:
         """Say what goes on; what to say of the end of this process."""
@@ -359,7 +374,11 @@ class Slurm:
             SuiteError: a parameter is none of submitit's, or there is no such cluster here.
         """
         wanted = self._asked(cells).submission(
-            weight=sum(cell.weight for cell in cells), device=self._work.device, threads=self._work.threads
+            weight=sum(cell.weight for cell in cells),
+            device=self._work.device,
+            threads=self._work.threads,
+            together=len(cells),
+            line=self._lines.get(cells[0].study),
         )
         wanted.pop(CLUSTER, None)
         often = wanted.pop(_TIMEOUTS, _OFTEN)
