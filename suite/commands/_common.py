@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from suite.assess import Assessment, Evidence, Judged
     from suite.claim import Claim
     from suite.evidence.bundles.pack import Packed
+    from suite.origins import Split
     from suite.run.plan import Plan
     from suite.session import Session
     from suite.show.page.markup import Markup
@@ -120,10 +121,10 @@ def show(assessments: list[Assessment], evidence: Evidence, shown: Form) -> int:
         print(json.dumps(summary.as_json(assessments), indent=1, allow_nan=False))
     elif shown is Form.DETAILS:
         print_verdicts(assessments, console())
+        _print_splits(assessments, evidence)
     else:
         _print_screen(assessments, evidence)
     root = evidence.own.root
-    _print_splits(assessments, evidence, shown)
     try:
         with writing(root):
             root.mkdir(parents=True, exist_ok=True)
@@ -133,23 +134,25 @@ def show(assessments: list[Assessment], evidence: Evidence, shown: Form) -> int:
     return OK if tally(assessments).ok else NOT_OK
 
 
-def _print_splits(assessments: list[Assessment], evidence: Evidence, shown: Form) -> None:
+def _print_splits(assessments: list[Assessment], evidence: Evidence) -> None:
     """Where origins of the evidence disagree, if there are several."""
-    from suite.origins import splits
     from suite.show import origins
-    from suite.show.terminal import line
 
-    claims = list({one.claim.key: one.claim for one in assessments}.values())
-    found = [] if shown is Form.JSON else splits(claims, evidence)
-    if found and shown is Form.SCREEN:
-        line(console(), origins.summary(found))
-    elif found:
+    found = _splits(assessments, evidence)
+    if found:
         console().print(origins.table(found))
+
+
+def _splits(assessments: list[Assessment], evidence: Evidence) -> list[Split]:
+    from suite.origins import splits
+
+    return splits(list({one.claim.key: one.claim for one in assessments}.values()), evidence)
 
 
 def _print_screen(assessments: list[Assessment], evidence: Evidence) -> None:
     """One screen: a row a finding, what departs, what to type next."""
     from suite import catalog
+    from suite.show import origins
     from suite.show.findings import rows
     from suite.show.screen import screen
     from suite.show.terminal import line, print_verdicts
@@ -166,7 +169,8 @@ def _print_screen(assessments: list[Assessment], evidence: Evidence) -> None:
         f"why a verdict:    {session.command('explain', 'CLAIM')}",
         f"a page of it all: {session.command('report')}",
     )
-    line(out, screen(found, assessments, width=min(out.width, _SCREEN), hints=hints))
+    notes = [note for note in (origins.summary(_splits(assessments, evidence)),) if note]
+    line(out, screen(found, assessments, width=min(out.width, _SCREEN), hints=hints, notes=notes))
 
 
 def copies_differ(claims: Sequence[Claim], evidence: Evidence) -> bool:

@@ -79,7 +79,7 @@ def run(session: Session, options: argparse.Namespace) -> int:
     if options.executor == EXPORT:
         return _export(options, made, evidence)
     executor = _executor(options, made, evidence)
-    if not options.json:
+    if made.to_run and not options.json:  # else the screen says it at once
         _show_released(claims, evidence)
     with Progress(made, errors, workers=workers, status=session.command("status")) as progress:
         outcomes = executors.run(made, executor, progress)

@@ -17,34 +17,85 @@ if TYPE_CHECKING:
     from suite.show.findings import Row
 
 NARROWEST = 60  # characters for which lines are still broken sensibly
+LINES, COMFORTABLE = 40, 100  # lines of a screen of so many characters a line
+_NAMED = 3  # criteria that are named before the rest is counted
+_SIZES = ((None, None, None), (2, 4, 4), (2, 3, 3), (2, 2, 2), (2, 1, 2), (1, 1, 1))
+"""Lines of a finding's head, of its sentence and of each remark below: the first that fit are taken."""
 
 
-def screen(shown: Sequence[Row], assessments: Sequence[Assessment], *, width: int, hints: Iterable[str] = ()) -> str:
-    """The summary of a session as plain text; nine findings take at most 40 lines at 100 columns.
+def screen(
+    shown: Sequence[Row],
+    assessments: Sequence[Assessment],
+    *,
+    width: int,
+    hints: Iterable[str] = (),
+    notes: Iterable[str] = (),
+) -> str:
+    """The summary of a session as plain text, of at most `LINES` lines where a line has `COMFORTABLE` characters.
 
     Args:
         shown: the findings' rows.
         assessments: everything that was judged, of all profiles.
         width: characters a line; fewer than `NARROWEST` count as that many.
         hints: what to type next, one line each.
+        notes: what else must be known, one sentence each.
 
     Returns:
-        Lines without any style, so that they read the same in a pipe, in a log and without colour.
+        Lines without any style, so that they read the same in a pipe, in a log and without colour. What would not fit
+        is cut and ends in an ellipsis; ``--details`` shows it.
     """
     room = max(width, NARROWEST)
-    lines = [line for one in shown for line in _finding(one, room)]
-    lines += ["", *_wrapped(_totals(assessments), room)]
+    below = [_totals(assessments), *notes, *_ending(assessments)]
+    lines: list[str] = []
+    for head, sentence, remark in _SIZES:
+        lines = [line for one in shown for line in _finding(one, room, head=head, sentence=sentence)]
+        lines += ["", *(line for each in below for line in _cut(_wrapped(each, room), remark, room)), *hints]
+        if room < COMFORTABLE or len(lines) <= LINES:
+            break
+    return "\n".join(lines)
+
+
+def _ending(assessments: Sequence[Assessment]) -> list[str]:
+    """Whether the session stands, and what departs: a few by name, the others by number."""
     counted = tally(assessments)
-    said = "as expected" if counted.ok else f"FAILED: {counted.why_not}"
-    lines += _wrapped(f"Session: {said}.", room)
-    return "\n".join([*lines, *hints])
+    if counted.ok:
+        return ["Session: as expected."]
+    said = [] if counted.measured else ["Session: FAILED: nothing was measured."]
+    kinds = {
+        "in error": [one.name for one in counted.errors],
+        "not as expected": [
+            f"{one.name} ({one.verdict}, not {one.expected.verdict})"
+            for one in counted.departures
+            if one.expected and not one.rule_changed
+        ],
+        "the rule changed": [one.name for one in counted.departures if one.rule_changed],
+    }
+    said += [f"Session: FAILED: {kind}: {_few(names)}." for kind, names in kinds.items() if names]
+    first = next(iter((*counted.errors, *counted.departures)), None)
+    return [*said, f"Why: {first.session.command('explain', first.name)}"] if first else said
 
 
-def _finding(one: Row, width: int) -> list[str]:
-    """Title and counts on a line of their own, the sentence below."""
+def _few(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f", and {more} more: judge --details" if more > 0 else "")
+
+
+def _finding(one: Row, width: int, *, head: int | None, sentence: int | None) -> list[str]:
+    """Title and counts on lines of their own, the sentence below; at most so many lines of each."""
     counts = " | ".join(f"{column}: {one.cell(column)}" for column in _ordered(one.counts) if one.counts[column])
-    head = f"{one.finding.title}  [{counts or 'nothing judged yet'}]"
-    return [*_wrapped(head, width, later="    "), *_wrapped(one.sentence, width, first="  ", later="  ")]
+    title = _wrapped(f"{one.finding.title}  [{counts or 'nothing judged yet'}]", width, later="    ")
+    return [
+        *_cut(title, head, width),
+        *_cut(_wrapped(one.sentence, width, first="  ", later="  "), sentence, width),
+    ]
+
+
+def _cut(lines: Sequence[str], most: int | None, width: int) -> list[str]:
+    """The first lines; an ellipsis where there were more."""
+    if most is None or len(lines) <= most:
+        return list(lines)
+    return [*lines[: most - 1], f"{lines[most - 1][: width - 2]} …"]
 
 
 def _ordered(columns: Iterable[str]) -> list[str]:

@@ -357,6 +357,22 @@ def test_released_figures_are_judged_beside_the_profile_with_or_without_copies(r
         ("both.printed", "released"),
     ]
     assert entries[1]["command"] == "python -m suite claims -k both --profile released"
+    again = run("claims", claims=(both,))[1]
+    assert again[0].startswith("Fake  [released: 1 consistent | toy: 1 "), "said once, where nothing is left to compute"
+
+
+@pytest.mark.parametrize("columns", ["60", "80", "100", "200", ""])
+@pytest.mark.parametrize("colour", [{}, {"NO_COLOR": "1"}, {"FORCE_COLOR": "1"}, {"TERM": "dumb"}])
+def test_the_screen_reads_the_same_whatever_it_is_shown_on(run, monkeypatch, columns, colour):
+    own = replace(claim("both", criterion("measured", reading("high"))), finding="fake")
+    monkeypatch.setattr("suite.catalog.findings", lambda: (Finding("fake", "Fake", "It is " + 40 * "very " + "fake."),))
+    for name, value in ({"COLUMNS": columns} | colour).items():
+        monkeypatch.setenv(name, value)
+    status, out, _ = run("judge", claims=(own,))
+    assert (status, out[0]) == (NOT_OK, "Fake  [toy: 1 not run]")
+    assert "Session: FAILED: nothing was measured." in out
+    assert "\x1b" not in "".join(out)
+    assert max(map(len, out[:-3])) <= min(int(columns or 100), 100), "but for what can be typed"
 
 
 def test_copies_are_compared_and_one_that_differs_is_named_once_and_fails(run):
