@@ -2,12 +2,13 @@
 
 A claim names its finding; one finding may be asked by several claims: on released figures, on frozen networks, by
 training. Sentences are data: their numbers are filled in from the evidence, and one whose verdicts have changed is
-refused. The strongest evidence comes first.
+refused. The strongest evidence comes first. Remarks say what the numbers of smaller or other profiles add; each is said
+only where the intervals that it speaks of lie as it says.
 """
 
 from __future__ import annotations
 
-from suite.claim import Finding, Sentence
+from suite.claim import Finding, Lies, Sentence
 from suite.judge import Verdict
 
 
@@ -19,6 +20,94 @@ def _released(claim: str, text: str, **verdicts: Verdict) -> Sentence:
         text = text.replace(f"{{{key}:", f"{{{full}:").replace(f"{{{key}/", f"{{{full}/")
     return Sentence("released", text, named)
 
+
+TRAINED = ("full", "desk-long", "desk-wide", "desk")  # profiles that train students, the strongest first
+MEASURED = ("frozen", "desk")  # and those that measure networks
+
+
+def _remark(profiles: tuple[str, ...], *told: tuple[str, dict[str, Lies]]) -> tuple[Sentence, ...]:
+    """One group of remarks: for each profile in turn, the first text whose numbers bear it out.
+
+    Args:
+        profiles: the strongest first; ``PROFILE`` in a text stands for its name.
+        told: texts, each with where the numbers it speaks of must lie.
+    """
+    return tuple(
+        Sentence(profile, text.replace("PROFILE", profile), shows=shows) for profile in profiles for text, shows in told
+    )
+
+
+def _zeros(criterion: str, method: str) -> tuple[Sentence, ...]:
+    """Whether a method does with zeros in place of the teacher's features what it does with them."""
+    features, zeros, beyond = criterion, f"{criterion}/zeros", f"{criterion}-zeros"
+    gained = f"{method} gains {{{zeros}:+.1f}} points over SoftKD from zeros in place of the teacher's features"
+    return _remark(
+        TRAINED,
+        (
+            f"PROFILE: {gained} and {{{features}:+.1f}} from the features: nothing of the teacher's is seen in it.",
+            {features: Lies.ABOVE, zeros: Lies.ABOVE, beyond: Lies.AROUND},
+        ),
+        (
+            f"PROFILE: {method} gains {{{beyond}:.1f}} points more from the teacher's features than from zeros.",
+            {features: Lies.ABOVE, beyond: Lies.ABOVE},
+        ),
+        (
+            f"PROFILE: {method} ends {{{beyond}:+.1f}} points from where zeros in place of the features take it.",
+            {beyond: Lies.BELOW},
+        ),
+    )
+
+
+_EARLY, _END, _LOST = (f"late_layer_transfer.{key}" for key in ("spectral_early", "spectral_end", "lead_is_lost"))
+_LEADS = f"PROFILE: late alignment leads by {{{_EARLY}:.1f}} points at a fifth of the training"
+LATE = _remark(
+    TRAINED,
+    (
+        f"{_LEADS} and ends {{{_END}:+.1f}} from SoftKD: the lead turns into harm.",
+        {_EARLY: Lies.ABOVE, _END: Lies.BELOW},
+    ),
+    (
+        f"{_LEADS} and by {{{_END}:.1f}} at its end: the lead shrinks, and no harm is seen.",
+        {_EARLY: Lies.ABOVE, _END: Lies.ABOVE, _LOST: Lies.BELOW},
+    ),
+    (
+        f"{_LEADS}; at its end the lead is smaller, and its sign open ({{{_END}:+.1f}}).",
+        {_EARLY: Lies.ABOVE, _END: Lies.AROUND, _LOST: Lies.BELOW},
+    ),
+    (
+        f"PROFILE: late alignment ends {{{_END}:+.1f}} points from SoftKD: no harm is seen.",
+        {_END: Lies.ABOVE},
+    ),
+    (
+        f"PROFILE: late alignment ends {{{_END}:+.1f}} points from SoftKD: harm.",
+        {_END: Lies.BELOW},
+    ),
+)
+LIKENESS = _remark(
+    MEASURED,
+    (
+        (
+            "PROFILE: neither two trainings of CaiT ({cait_swin_similarity.spectra/another_cait:.2f}) nor CaiT and "
+            "Swin ({cait_swin_similarity.spectra:.2f}) have spectra that are seen to correlate."
+        ),
+        {"cait_swin_similarity.spectra/another_cait": Lies.AROUND, "cait_swin_similarity.spectra": Lies.AROUND},
+    ),
+)
+RANK = _remark(
+    MEASURED,
+    (
+        (
+            "PROFILE: before training, an image's energy lies in fewer dimensions "
+            "({low_rank_energy.per_image_rank/untrained:.2f} of those possible) than after it "
+            "({low_rank_energy.per_image_rank:.2f})."
+        ),
+        {
+            "low_rank_energy.per_image_rank-untrained": Lies.ABOVE,
+            "low_rank_energy.per_image_rank/untrained": Lies.ABOVE,
+            "low_rank_energy.per_image_rank": Lies.ABOVE,
+        },
+    ),
+)
 
 FINDINGS = (
     Finding(
@@ -48,6 +137,7 @@ FINDINGS = (
                 spectra=Verdict.UNVERIFIABLE,
             ),
         ),
+        (LIKENESS,),
     ),
     Finding(
         "late_layer",
@@ -64,6 +154,7 @@ FINDINGS = (
                 released_training_length__spectral_epoch_20=Verdict.CONTRADICTED,
             ),
         ),
+        (LATE, _zeros(_END, "late alignment")),
     ),
     Finding(
         "low_rank",
@@ -81,6 +172,7 @@ FINDINGS = (
                 no_small_shared_basis=Verdict.CONTRADICTED,
             ),
         ),
+        (RANK,),
     ),
     Finding(
         "width",
@@ -112,6 +204,7 @@ FINDINGS = (
                 spectral_term=Verdict.INCONCLUSIVE,
             ),
         ),
+        (_zeros("spectral_alignment.beats_soft_kd", "SpectralKD"),),
     ),
     Finding(
         "baselines",
@@ -124,6 +217,7 @@ FINDINGS = (
                 same_recipe=Verdict.UNVERIFIABLE,
             ),
         ),
+        (_zeros("baselines_compared.feature_mse", "a plain squared error"),),
     ),
     Finding(
         "multi_depth",

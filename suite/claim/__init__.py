@@ -5,7 +5,7 @@ region in which the claim says a quantity lies, where its evidence comes from, a
 it must fail. Nothing here computes evidence or decides verdicts.
 """
 
-from suite.claim.finding import Finding, Sentence
+from suite.claim.finding import Finding, Lies, Sentence
 from suite.claim.readings import Constant, PerSeed, block_rng
 from suite.claim.released import NeverReleased, Released, originals_of
 from suite.claim.schema import (
@@ -32,6 +32,7 @@ __all__ = [
     "Deviation",
     "Expected",
     "Finding",
+    "Lies",
     "NeverReleased",
     "Paper",
     "PerSeed",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 import textwrap
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from suite.claim import Role
+from suite.claim import Lies, Role
 from suite.errors import SuiteError
 from suite.judge import WORST_FIRST, Verdict
 from suite.show.numbers import number
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
 
     from suite.assess import Assessment
     from suite.claim import Finding, Sentence
+    from suite.judge import Interval
 
 COLUMNS = ("released", "desk", "desk-wide", "desk-long", "frozen", "full")
-_PLACE = re.compile(r"\{(?P<name>\w+\.\w+)(?:/(?P<control>\w+))?(?::(?P<format>[^}]+))?\}")
+_NUMBER = re.compile(r"(?P<name>\w+\.\w+)(?:(?P<kind>[/-])(?P<control>\w+))?")
+_PLACE = re.compile(rf"\{{{_NUMBER.pattern}(?::(?P<format>[^}}]+))?\}}")
 
 
 class Departed(SuiteError):
@@ -73,7 +76,7 @@ def row(finding: Finding, assessments: Iterable[Assessment], *, strict: bool = F
         strict: whether to raise where a verdict that a sentence speaks of has changed, not to say so in its place.
 
     Returns:
-        The row; its sentence is the first of the finding's whose verdicts were all reached.
+        The row; its sentence is the first of the finding's whose verdicts were all reached, then its remarks.
 
     Raises:
         Departed: with ``strict``, naming the verdicts that changed.
@@ -88,7 +91,8 @@ def row(finding: Finding, assessments: Iterable[Assessment], *, strict: bool = F
         {column: _counted(verdicts) for column, verdicts in by_role[role].items()}
         for role in (Role.ASSERTED, Role.PROBE)
     )
-    return Row(finding, asserted, probes, _said(finding, own, strict=strict))
+    sentence = " ".join([_said(finding, own, strict=strict), *remarks(finding, own)])
+    return Row(finding, asserted, probes, sentence)
 
 
 def rows(findings: Iterable[Finding], assessments: Sequence[Assessment], *, strict: bool = False) -> list[Row]:
@@ -104,7 +108,7 @@ def fill(sentence: Sentence, assessments: Iterable[Assessment]) -> str:
         assessments: among them, those of its profile.
 
     Raises:
-        Departed: a verdict it speaks of is another one now, or was not reached.
+        Departed: a verdict it speaks of is another one now, or was not reached; a number lies elsewhere.
         SuiteError: it quotes a criterion whose verdict it does not name, or a control or number that there is not.
     """
     found = {one.name: one for one in assessments if one.profile.name == sentence.profile}
@@ -113,14 +117,18 @@ def fill(sentence: Sentence, assessments: Iterable[Assessment]) -> str:
         for name, verdict in sentence.verdicts.items()
         if name not in found or found[name].verdict is not verdict
     ]
+    changed += [f"{place} is not {lies}" for place, lies in sentence.shows.items() if not _shown(found, place, lies)]
     if changed:
         raise Departed("; ".join(changed))
 
     def numbered(place: re.Match[str]) -> str:
         name = place["name"]
-        if name not in sentence.verdicts:
+        if name not in sentence.verdicts and _place(place) not in sentence.shows:
             raise SuiteError(f"{name} is quoted, but its verdict is not named: {sentence.text}")
-        value = _estimate(found[name], place["control"])
+        interval = _interval(found[name], place["kind"], place["control"])
+        if interval is None:
+            raise SuiteError(f"there is no number {_place(place)} to quote: {sentence.text}")
+        value = interval.estimate
         return format(value, place["format"]).replace("-", "−") if place["format"] else number(value)
 
     return _PLACE.sub(numbered, sentence.text)
@@ -183,12 +191,46 @@ def _said(finding: Finding, assessments: Sequence[Assessment], *, strict: bool) 
     return departed or finding.sentence
 
 
-def _estimate(assessment: Assessment, control: str | None) -> float:
-    if control is None:
-        interval = assessment.judgement.interval
-    else:
-        by_name = {one.name: one.interval for one in assessment.judgement.controls}
-        interval = by_name.get(control)
+def _place(found: re.Match[str]) -> str:
+    """A number's place in the notation of sentences, without its format."""
+    return f"{found['name']}{found['kind'] or ''}{found['control'] or ''}"
+
+
+def _shown(found: Mapping[str, Assessment], place: str, lies: Lies) -> bool:
+    """Whether the interval of a number lies where a sentence says.
+
+    Raises:
+        SuiteError: the place is none.
+    """
+    parts = _NUMBER.fullmatch(place)
+    if parts is None:
+        raise SuiteError(f"{place!r} is no number of a criterion: write claim.criterion, /control or -control")
+    interval = _interval(found[parts["name"]], parts["kind"], parts["control"]) if parts["name"] in found else None
     if interval is None:
-        raise SuiteError(f"{assessment.name} has no number{f' for control {control}' if control else ''} to quote")
-    return interval.estimate
+        return False
+    if lies is Lies.AROUND:
+        return -math.inf < interval.low <= 0 <= interval.high < math.inf
+    return interval.low > 0 if lies is Lies.ABOVE else interval.high < 0
+
+
+def _interval(assessment: Assessment, kind: str | None, control: str | None) -> Interval | None:
+    """The interval of a criterion, of its control, or of the one less the other; None where there is none."""
+    if control is None:
+        return assessment.judgement.interval
+    for one in assessment.judgement.controls:
+        if one.name == control:
+            return one.interval if kind == "/" else one.contrast
+    return None
+
+
+def remarks(finding: Finding, assessments: Sequence[Assessment]) -> list[str]:
+    """What the numbers of several profiles add to a finding's sentence: one sentence a group, if any is borne out."""
+    said = []
+    for group in finding.remarks:
+        for sentence in group:
+            try:
+                said.append(fill(sentence, assessments))
+            except Departed:
+                continue
+            break
+    return said

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from suite.claim import Finding, Role, Sentence
+from suite.claim import Finding, Lies, Role, Sentence
 from suite.errors import SuiteError
 from suite.judge import Verdict
 from suite.show.findings import Departed, as_markdown, column_of, fill, in_words, row, text
@@ -26,16 +26,20 @@ class Made:
     judgement: SimpleNamespace
 
 
+def lying(estimate, margin=0.1):
+    return SimpleNamespace(estimate=estimate, low=estimate - margin, high=estimate + margin)
+
+
 def made(name, verdict, *, profile="desk", finding="f", role=Role.ASSERTED, estimate=-1.26):
-    null = SimpleNamespace(name="null", interval=SimpleNamespace(estimate=0.5))
-    empty = SimpleNamespace(name="empty", interval=None)
+    null = SimpleNamespace(name="null", interval=lying(0.5), contrast=lying(estimate - 0.5))
+    empty = SimpleNamespace(name="empty", interval=None, contrast=None)
     return Made(
         f"a.{name}",
         verdict,
         SimpleNamespace(name=profile),
         SimpleNamespace(finding=finding),
         SimpleNamespace(role=role),
-        SimpleNamespace(interval=SimpleNamespace(estimate=estimate), controls=(null, empty)),
+        SimpleNamespace(interval=lying(estimate), controls=(null, empty)),
     )
 
 
@@ -122,3 +126,39 @@ def test_the_table_shows_the_columns_that_have_counts():
         "| --- | --- | --- | --- |",
         "| **Rise** | 1 reproduced | 1 inconclusive | It rises by −1.3 bits, unlike 0.50. |",
     ]
+
+
+RISES = Sentence(
+    "desk", "desk: it is {a.up:.1f}, {a.up-null:.1f} above chance.", shows={"a.up-null": Lies.ABOVE, "a.up": Lies.ABOVE}
+)
+FALLS = Sentence("desk", "desk: it falls by {a.up:.2f}.", shows={"a.up": Lies.BELOW})
+OPEN = Sentence("desk", "desk: {a.up:+.2f}, open.", shows={"a.up": Lies.AROUND})
+
+
+@pytest.mark.parametrize(
+    ("estimate", "said"),
+    [
+        (2.0, "desk: it is 2.0, 1.5 above chance."),
+        (-1.26, "desk: it falls by −1.26."),
+        (0.05, "desk: +0.05, open."),
+        (0.3, ""),
+    ],
+)
+def test_a_remark_is_said_only_where_its_intervals_lie_as_it_says(estimate, said):
+    finding = replace(FINDING, sentences=(), remarks=((RISES, FALLS, OPEN),))
+    up = made("up", Verdict.UNINFORMATIVE, estimate=estimate)
+    assert row(finding, [up], strict=True).sentence == f"Something rises. {said}".strip()
+    assert row(finding, [replace(up, profile=SimpleNamespace(name="full"))]).sentence == "Something rises."
+
+
+def test_of_every_group_one_remark_is_said():
+    finding = replace(FINDING, sentences=(), remarks=((FALLS, replace(FALLS, text="Again.")), (FALLS,)))
+    assert row(finding, [UP]).sentence == "Something rises. desk: it falls by −1.26. desk: it falls by −1.26."
+
+
+def test_a_place_that_is_none_is_a_fault():
+    with pytest.raises(SuiteError, match="is no number of a criterion"):
+        fill(replace(OPEN, shows={"up": Lies.ABOVE}), [UP])
+    assert row(
+        replace(FINDING, remarks=((replace(OPEN, shows={"a.up/empty": Lies.AROUND}),),)), [UP]
+    ).sentence.endswith("0.50.")
