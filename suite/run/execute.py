@@ -7,6 +7,7 @@ study can use them, and otherwise wait.
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 import traceback
@@ -106,7 +107,8 @@ class Workbench:
 
     def _keep_what_replays_it(self, reason: str) -> None:
         if keep(self.folder, self.checkpoints, reason=reason, seed=self.cell.seed) is not None:
-            self.report(0.0, f"'python -m suite replay {self.cell.key}' takes its last step again and looks at it")
+            replay = shlex.join(("python", "-m", "suite", "replay", self.cell.key, "--evidence", str(self._store.root)))
+            self.report(0.0, f"'{replay}' takes its last step again and looks at it")
 
     def stop(self, reason: Stopped) -> Outcome:
         """Leave the cell unfinished, with its checkpoints."""
