@@ -82,6 +82,10 @@ LATE = _remark(
         f"PROFILE: late alignment ends {{{_END}:+.1f}} points from SoftKD: harm.",
         {_END: Lies.BELOW},
     ),
+    (
+        f"PROFILE: late alignment ends {{{_END}:+.1f}} points from SoftKD, zeros {{{_END}/zeros:+.1f}}: no sign is seen.",
+        {_END: Lies.AROUND, f"{_END}/zeros": Lies.AROUND},
+    ),
 )
 LIKENESS = _remark(
     MEASURED,
