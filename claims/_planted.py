@@ -11,9 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from suite.measure.nulls import generator_for, white
-from suite.measure.planted import autoregressive, compressed, relabelled, scale_u, u_factors
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -27,6 +24,8 @@ ENDS = 8.0  # a U of dimensions: both ends hold this many times those of the bot
 
 def noise(result: Result, *topic: str) -> list[Tensor]:
     """White images, one set a layer, as wide as the network's: ``[32, N_l, C_l]``; drawn anew in every block."""
+    from suite.measure.nulls import generator_for, white
+
     sizes = zip(result.arrays["tokens"], result.arrays["channels"], strict=True)
     return [
         white(IMAGES, int(tokens), int(channels), generator=generator_for(result.seed, *topic, layer))
@@ -36,13 +35,22 @@ def noise(result: Result, *topic: str) -> list[Tensor]:
 
 def of_scale_u(profile: Callable[[Sequence[Tensor]], np.ndarray], dose: float) -> Callable[[Result], np.ndarray]:
     """A profile over layers of noise whose scale makes a U: both ends larger than the bottom by the dose."""
-    return lambda result: profile(scale_u(noise(result, "scale u"), dose))
+
+    def value(result: Result) -> np.ndarray:
+        from suite.measure.planted import scale_u
+
+        return profile(scale_u(noise(result, "scale u"), dose))
+
+    return value
 
 
 def of_compression(profile: Callable[[Sequence[Tensor]], np.ndarray]) -> Callable[[Result], np.ndarray]:
     """A profile over layers of noise squeezed through ever fewer dimensions, an eighth at the bottom, then more."""
 
     def value(result: Result) -> np.ndarray:
+        from suite.measure.nulls import generator_for
+        from suite.measure.planted import compressed, u_factors
+
         layers = noise(result, "compression")
         shares = np.asarray(u_factors(len(layers), ENDS - 1)) / ENDS
         return profile(
@@ -68,6 +76,8 @@ def of_low_pass_u(profile: Callable[[Sequence[Tensor]], np.ndarray], *, again: b
     """
 
     def value(result: Result) -> np.ndarray:
+        from suite.measure.planted import autoregressive, u_factors
+
         layers = noise(result, "low pass")
         height = np.log(u_factors(len(layers), 1.0)) / np.log(2.0)  # 0 at the bottom, 1 at the ends
         planted = [
@@ -80,6 +90,9 @@ def of_low_pass_u(profile: Callable[[Sequence[Tensor]], np.ndarray], *, again: b
 
 def reordered(result: Result, layer: Tensor) -> Tensor:
     """A layer with its channels in another order, drawn for the block."""
+    from suite.measure.nulls import generator_for
+    from suite.measure.planted import relabelled
+
     return relabelled(layer, generator=generator_for(result.seed, "relabelled", layer.shape[2]))
 
 
@@ -92,6 +105,8 @@ def rescaled(name: str, dose: float) -> Callable[[Result], np.ndarray]:
     """
 
     def value(result: Result) -> np.ndarray:
+        from suite.measure.planted import u_factors
+
         saved, scale = (np.asarray(result.arrays[key], dtype=np.float64) for key in (name, "scale"))
         factors = np.asarray(u_factors(len(saved), dose))[:, None]
         return np.asarray((saved / scale * factors).mean(axis=1))

@@ -12,16 +12,13 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from claims._released_tables import RANKS, tokens_of
 from suite.evidence.released import RankRow
-from suite.measure.nulls import MatchedGaussian
-from suite.measure.rank import dims_for, energies, upper_percentile
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Generator, Tensor
 
 PERCENT = 95
 IMAGES = 8  # they differ by a dimension or two, so few are enough
@@ -63,13 +60,17 @@ def rotating_gap(row: RankRow, *, seed: int = 0) -> float:
     Every image's tokens have the printed per-image spectrum and lie in a subspace drawn at random, so that the shared
     spectrum of many images is flat: the gap is rotation and nothing else.
     """
+    import torch
+
+    from suite.measure.rank import dims_for, energies
+
     images = _turned(row, IMAGES, tokens_of(row.model), torch.Generator().manual_seed(seed))
     own = dims_for(energies(images), (PERCENT / 100,))
     shared = dims_for(images.square().sum(dim=1), (PERCENT / 100,))
     return float(np.log2(_printed([shared]) / _printed([own])))
 
 
-def drawn_from(model: str, images: int, tokens: int, generator: torch.Generator) -> Tensor:
+def drawn_from(model: str, images: int, tokens: int, generator: Generator) -> Tensor:
     """Images of a network's printed per-image spectrum, each in random directions of its own.
 
     Args:
@@ -84,7 +85,9 @@ def drawn_from(model: str, images: int, tokens: int, generator: torch.Generator)
     return _turned(RANKS.row(model), images, tokens, generator)
 
 
-def _turned(row: RankRow, images: int, tokens: int, generator: torch.Generator) -> Tensor:
+def _turned(row: RankRow, images: int, tokens: int, generator: Generator) -> Tensor:
+    import torch
+
     lengths = np.diff([0, *row.own.values(), row.channels])
     energy = np.diff([0.0, *(percent / 100 for percent in row.own), 1.0])
     scale = torch.tensor(np.sqrt(np.repeat(energy / lengths, lengths)))
@@ -103,6 +106,11 @@ def flat(row: RankRow) -> NDArray[np.float64]:
 
 @cache
 def _gap(spectrum: tuple[float, ...], tokens: int, seed: int) -> float:
+    import torch
+
+    from suite.measure.nulls import MatchedGaussian
+    from suite.measure.rank import dims_for, energies
+
     energy = torch.tensor(spectrum, dtype=torch.float64)
     generator = torch.Generator().manual_seed(seed)
     own, shared = [], []
@@ -113,4 +121,8 @@ def _gap(spectrum: tuple[float, ...], tokens: int, seed: int) -> float:
 
 
 def _printed(dims: list[Tensor]) -> float:
+    import torch
+
+    from suite.measure.rank import upper_percentile
+
     return float(upper_percentile(torch.cat(dims)))

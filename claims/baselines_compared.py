@@ -18,17 +18,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from baselines import METHODS
-from baselines._feature import FeatureMethod
 from claims import _arms as arms
 from claims.papers import DISTILLATION_DYNAMICS
 from suite.claim import Claim, Control, Criterion, Deviation, Published, Role
 from suite.judge import Region
+from suite.methods import methods
 from suite.studies.cells import student
 
 if TYPE_CHECKING:
-    from baselines import Method
     from suite.claim.readings import Subject
+    from suite.methods import MethodFacts
 
 REFERENCE = "soft_kd"
 NOT_COMPARED = (
@@ -44,7 +43,7 @@ LAYERS: dict[str, dict[str, Any]] = {  # aligned at the layers that the papers c
 }
 ASSERTED = ("spectral_kd", "projector_kd", "projector_kd_released")  # of which the judged papers print a comparison
 
-COMPARED = {name: method for name, method in METHODS.items() if name not in NOT_COMPARED}
+COMPARED = {name: method for name, method in methods().items() if name not in NOT_COMPARED}
 
 
 def _under(name: str, *, weights: str = "trained", target: str = "features") -> Subject:
@@ -54,9 +53,9 @@ def _under(name: str, *, weights: str = "trained", target: str = "features") -> 
 TABLE = {REFERENCE: arms.SOFT, **{name: _under(name) for name in COMPARED}}
 
 
-def _negative(name: str, method: type[Method]) -> tuple[Control, ...]:
+def _negative(name: str, method: MethodFacts) -> tuple[Control, ...]:
     """The same method where it cannot know anything of the image."""
-    if not issubclass(method, FeatureMethod):
+    if not method.compares_features:
         return (
             Control(
                 "random_teacher",
@@ -78,7 +77,7 @@ def _negative(name: str, method: type[Method]) -> tuple[Control, ...]:
     )
 
 
-def _criterion(name: str, method: type[Method]) -> Criterion:
+def _criterion(name: str, method: MethodFacts) -> Criterion:
     return Criterion(
         key=name,
         role=Role.ASSERTED if name in ASSERTED else Role.PROBE,

@@ -21,7 +21,6 @@ from claims import _arms as arms
 from claims.papers import DISTILLATION_DYNAMICS
 from suite.claim import Claim, Control, Criterion, Deviation, PerSeed, Published, Quantity, Role
 from suite.judge import Region
-from suite.measure.entropy_slope import entropy_slope
 from suite.studies.cells import student
 
 if TYPE_CHECKING:
@@ -84,11 +83,15 @@ def _time_gained(soft: Result) -> float:
 
 def _last_layer(result: Result) -> float:
     """Entropy of the last layer in the network's range, in doublings of scale at this width."""
+    from suite.measure.entropy_slope import entropy_slope
+
     return float(result.arrays["profile.entropy_global"][-1, -1]) / entropy_slope(int(result.arrays["width"]))
 
 
 def _expansion(result: Result) -> float:
     """The same, above the lowest layer's."""
+    from suite.measure.entropy_slope import entropy_slope
+
     profile = result.arrays["profile.entropy_global"][-1]
     return float(profile[-1] - profile.min()) / entropy_slope(int(result.arrays["width"]))
 

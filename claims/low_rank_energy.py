@@ -16,28 +16,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
-from claims._released_nulls import drawn_from
+from claims._released_tables import PERCENTS
 from claims.papers import ENCODING_MISMATCH
 from suite.claim import Claim, Constant, Control, Criterion, Deviation, PerSeed, Published, Quantity, Role
 from suite.judge import Region
-from suite.measure.energy_pattern import PERCENTS, breadth, energy_pattern, sorted_energy_pattern, white_sorted_pattern
-from suite.measure.nulls import MatchedGaussian, generator_for, one_hot, white
-from suite.measure.planted import autoregressive, spiked
-from suite.measure.rank import SHARES, per_image_dims
-from suite.measure.shared_basis import shared_basis, shared_dims
-from suite.measure.subspace import matched_image_overlaps
 from suite.studies.cells import representation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import torch
+
     from suite.evidence.cell import Result
 
 PROBES = ("ranks", "shared_ranks", "null_ranks", "centred_angles", "energy_pattern")
 CAIT, CAIT_UNTRAINED = (representation("cait", trained=trained, probes=PROBES) for trained in (True, False))
-NINETY, NINETY_FIVE = SHARES.index(0.90), SHARES.index(0.95)
+NINETY, NINETY_FIVE = PERCENTS.index(90), PERCENTS.index(95)  # of the shares at which ranks are measured
 NULL_IMAGES = 128
 SPIKED_SHARE, SPIKED_DIMS = 0.5, 4  # of an image's energy, in directions that only it uses
 
@@ -61,6 +56,9 @@ def _per_image(result: Result) -> float:
 
 def _per_image_null(result: Result) -> float:
     """White Gaussian tokens of the same number and width."""
+    from suite.measure.nulls import generator_for, white
+    from suite.measure.rank import per_image_dims
+
     tokens, channels = int(result.arrays["tokens"][-1]), int(result.arrays["channels"][-1])
     noise = white(NULL_IMAGES, tokens, channels, generator=generator_for(result.seed, "white images"))
     return _published_percentile(per_image_dims(noise)[:, NINETY_FIVE].numpy()) / _cap(result)
@@ -68,6 +66,10 @@ def _per_image_null(result: Result) -> float:
 
 def _printed_network(result: Result) -> float:
     """The printed CaiT-S24 seen through as many tokens: images of its per-image spectrum, rotated at random."""
+    from claims._released_nulls import drawn_from
+    from suite.measure.nulls import generator_for
+    from suite.measure.rank import per_image_dims
+
     tokens = int(result.arrays["tokens"][-1])
     images = drawn_from("CaiT-S24", NULL_IMAGES, tokens, generator_for(result.seed, "printed network"))
     return _published_percentile(per_image_dims(images)[:, NINETY_FIVE].numpy()) / min(tokens, images.shape[2])
@@ -75,6 +77,9 @@ def _printed_network(result: Result) -> float:
 
 def _shared_of_white(result: Result) -> float:
     """White tokens: every channel in equal use, in every image."""
+    from suite.measure.nulls import generator_for, white
+    from suite.measure.shared_basis import shared_basis, shared_dims
+
     tokens, channels = int(result.arrays["tokens"][-1]), int(result.arrays["channels"][-1])
     noise = white(NULL_IMAGES, tokens, channels, generator=generator_for(result.seed, "white basis"))
     return _published_percentile(shared_dims(noise, shared_basis(noise)).numpy()[:, NINETY_FIVE]) / channels
@@ -82,6 +87,10 @@ def _shared_of_white(result: Result) -> float:
 
 def _null_images(result: Result, topic: str, *, tokens: int = 0) -> torch.Tensor:
     """Gaussian images with the network's shared spectrum, drawn for the block: one covariance, no rotation."""
+    import torch
+
+    from suite.measure.nulls import MatchedGaussian, generator_for
+
     spectrum = torch.from_numpy(_last("shared_spectrum", result))
     count = tokens or int(result.arrays["tokens"][-1])
     generator = generator_for(result.seed, topic)
@@ -90,6 +99,9 @@ def _null_images(result: Result, topic: str, *, tokens: int = 0) -> torch.Tensor
 
 def _rotating_images(result: Result) -> torch.Tensor:
     """The same with half of each image's energy in four directions of its own: rotation by construction."""
+    from suite.measure.nulls import generator_for
+    from suite.measure.planted import spiked
+
     images = _null_images(result, "rotating")
     dims = min(SPIKED_DIMS, images.shape[2])
     return spiked(images, SPIKED_SHARE, dims=dims, generator=generator_for(result.seed, "spikes"))
@@ -118,6 +130,9 @@ def _gap_of_repeated_tokens(result: Result) -> float:
 
 
 def _gap_of_images(images: torch.Tensor, result: Result) -> float:
+    from suite.measure.rank import per_image_dims
+    from suite.measure.shared_basis import shared_basis, shared_dims
+
     shared = shared_dims(images, shared_basis(images)).numpy()
     observed = _gap(shared, per_image_dims(images).numpy())
     return observed - _gap(_last("null_shared_dims", result), _last("null_svd_dims", result))
@@ -135,6 +150,9 @@ def _rotation_of(images: Callable[[Result], torch.Tensor]) -> Callable[[Result],
     """The same of artificial images, in as many directions as the network's images need."""
 
     def value(result: Result) -> float:
+        from suite.measure.nulls import generator_for
+        from suite.measure.subspace import matched_image_overlaps
+
         made = images(result)
         directions = int(np.ceil(np.median(_last("svd_dims", result)[:, NINETY])))
         across, within = matched_image_overlaps(
@@ -150,6 +168,8 @@ def _rotation_of(images: Callable[[Result], torch.Tensor]) -> Callable[[Result],
 
 def _off_diagonal(curve: np.ndarray) -> float:
     """Largest |d/D - p| of a cumulative energy curve, d between bins: one bin of 48 is nearly the whole region."""
+    from suite.measure.energy_pattern import PERCENTS
+
     shares = np.array(PERCENTS) / 100
     steps = np.linspace(0.0, 1.0, len(curve) + 1)
     reached = np.interp(shares, np.concatenate([[0.0], curve]), steps)
@@ -160,12 +180,16 @@ def _pattern(name: str) -> Callable[[Result], float]:
     return lambda result: _off_diagonal(_last(name, result))
 
 
-def _pattern_of(tokens: Callable[..., torch.Tensor]) -> Callable[[Result], float]:
-    """The pattern of artificial tokens as wide as the network's."""
+def _pattern_of(kind: str) -> Callable[[Result], float]:
+    """The pattern of artificial tokens as wide as the network's: ``white`` or ``one_hot``."""
 
     def value(result: Result) -> float:
+        from suite.measure import nulls
+        from suite.measure.energy_pattern import energy_pattern
+
+        tokens = {"white": nulls.white, "one_hot": nulls.one_hot}[kind]
         channels = int(result.arrays["channels"][-1])
-        made = tokens(NULL_IMAGES, 196, channels, generator=generator_for(result.seed, "pattern", tokens.__name__))
+        made = tokens(NULL_IMAGES, 196, channels, generator=nulls.generator_for(result.seed, "pattern", kind))
         return _off_diagonal(energy_pattern(made).curve.numpy())
 
     return value
@@ -173,6 +197,9 @@ def _pattern_of(tokens: Callable[..., torch.Tensor]) -> Callable[[Result], float
 
 def _breadth(curve: np.ndarray, result: Result) -> float:
     """Bins that the power needs, sorted, as a share of those that white noise needs: the least over p."""
+    from suite.measure.energy_pattern import breadth, white_sorted_pattern
+    from suite.measure.nulls import generator_for
+
     noise = white_sorted_pattern(len(curve), generator=generator_for(result.seed, "white pattern"))
     return float(breadth(curve, noise.curve.numpy()).min())
 
@@ -185,6 +212,10 @@ def _breadth_of_noise(correlation: float) -> Callable[[Result], float]:
     """The same of noise whose neighbouring channels correlate; of white noise at 0."""
 
     def value(result: Result) -> float:
+        from suite.measure.energy_pattern import sorted_energy_pattern
+        from suite.measure.nulls import generator_for, white
+        from suite.measure.planted import autoregressive
+
         channels = int(result.arrays["channels"][-1])
         made = white(NULL_IMAGES, 64, channels, generator=generator_for(result.seed, "breadth"))
         curve = sorted_energy_pattern(autoregressive(made, correlation)).curve.numpy()
@@ -355,8 +386,8 @@ CLAIM = Claim(
                 ),
             ),
             negative_controls=(
-                Control("white_noise", "i.i.d. Gaussian tokens", PerSeed((CAIT,), _pattern_of(white))),
-                Control("one_channel", "a single live channel per token", PerSeed((CAIT,), _pattern_of(one_hot))),
+                Control("white_noise", "i.i.d. Gaussian tokens", PerSeed((CAIT,), _pattern_of("white"))),
+                Control("one_channel", "a single live channel per token", PerSeed((CAIT,), _pattern_of("one_hot"))),
                 Control(
                     "permuted_channels", "channels shuffled once", PerSeed((CAIT,), _pattern("sep_curve_permuted"))
                 ),

@@ -92,19 +92,19 @@ def _border(array: str = "error") -> Callable[[Result], float]:
 
 
 def _parameters(scale: int) -> float:
-    from suite.models.mdbn import MDBN, parameters  # noqa: PLC0415 - torch, not needed to list claims
+    from suite.models.mdbn import MDBN, parameters
 
     return float(parameters(MDBN(scale)))
 
 
 def _multiply_adds(scale: int) -> float:
-    from suite.models.mdbn import MDBN, multiply_adds  # noqa: PLC0415
+    from suite.models.mdbn import MDBN, multiply_adds
 
     return multiply_adds(MDBN(scale), 720, 1280) / 1e9
 
 
 def _two_to_one(module: str) -> float:
-    from suite.models.mdbn import MODULES, parameters  # noqa: PLC0415
+    from suite.models.mdbn import MODULES, parameters
 
     made = MODULES[module](64)
     sizes = [parameters(part) for part in made.children()]

@@ -16,7 +16,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from claims._released_checks import exact
 from claims._released_nulls import PERCENT, Shape, flat, null_gap, one_direction, rotating_gap, steps
@@ -27,13 +26,9 @@ from claims.published import PATTERN_TABLE, RANK_TABLE
 from suite.claim import Claim, Constant, Control, Criterion, Deviation, Published, Quantity, Released, Role
 from suite.errors import SuiteError
 from suite.judge import Observed, Region, Sampling
-from suite.measure.energy_pattern import energy_pattern
-from suite.measure.nulls import one_hot, white
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from torch import Tensor
 
     from suite.evidence.released import PatternTable, RankRow, RankTable
 
@@ -119,17 +114,22 @@ def _off_diagonal(table: PatternTable) -> Observed:
     return exact(far[worst], f"{model} at {percent} % ({table.rows[model].source})")
 
 
-def _off_diagonal_of(tokens: Callable[..., Tensor]) -> Constant:
-    """The same of artificial tokens, as wide as CaiT's and as many as sixteen of its images."""
+def _off_diagonal_of(kind: str) -> Constant:
+    """The same of artificial tokens (white or one-hot), as wide as CaiT's and as many as sixteen of its images."""
 
     def value() -> float:
-        row = PATTERNS.rows[CAIT]
+        import torch
+
+        from suite.measure import nulls
+        from suite.measure.energy_pattern import energy_pattern
+
+        row, tokens = PATTERNS.rows[CAIT], {"white": nulls.white, "one_hot": nulls.one_hot}[kind]
         made = tokens(16, tokens_of(CAIT), row.channels, generator=torch.Generator().manual_seed(0))
         percents = tuple(row.fractions)
         fractions = energy_pattern(made).fractions(percents).numpy()
         return float(np.abs(fractions - np.asarray(percents) / 100).max())
 
-    return Constant(value, f"{tokens.__name__} tokens, 16 x 196 x 384")
+    return Constant(value, f"{kind} tokens, 16 x 196 x 384")
 
 
 def _fewest_images(table: PatternTable) -> Observed:
@@ -267,8 +267,8 @@ CLAIM = Claim(
                 Control("flat_spectrum", "equal energy at all 384 frequencies", Constant(lambda: 1 / 384)),
             ),
             negative_controls=(
-                Control("white_noise", "i.i.d. Gaussian tokens", _off_diagonal_of(white)),
-                Control("one_channel", "a single live channel per token", _off_diagonal_of(one_hot)),
+                Control("white_noise", "i.i.d. Gaussian tokens", _off_diagonal_of("white")),
+                Control("one_channel", "a single live channel per token", _off_diagonal_of("one_hot")),
             ),
             published=(
                 Published(

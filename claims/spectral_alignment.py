@@ -33,9 +33,9 @@ WEIGHT_TIMES = 4  # of the mirror's positive control: the most that alignment do
 
 def _largest_error(form: str) -> float:
     """Largest relative error of a form of the loss against the published one, over odd and even widths, float64."""
-    import torch  # noqa: PLC0415 - only where a loss is computed
+    import torch
 
-    from baselines.spectral_kd import spatial_alignment, spectral_alignment  # noqa: PLC0415
+    from baselines.spectral_kd import spatial_alignment, spectral_alignment
 
     def half_mse(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
         pooled = torch.nn.functional.adaptive_avg_pool3d(teacher, (student.shape[1], None, None))

@@ -25,10 +25,6 @@ from claims.papers import DISTILLATION_DYNAMICS, SPECTRAL_KD
 from suite.claim import Claim, Control, Criterion, Deviation, PerSeed, Published, Quantity, Role, block_rng
 from suite.judge import Region
 from suite.measure.depth import branches, doublings, minimum_position
-from suite.measure.entropy import global_range, standardised_entropy, token_entropy
-from suite.measure.entropy_slope import entropy_slope
-from suite.measure.planted import autoregressive
-from suite.measure.spectrum import channel_spectrum
 from suite.studies.cells import representation
 
 if TYPE_CHECKING:
@@ -63,6 +59,8 @@ def _depth(profile: np.ndarray) -> float:
 
 def _slope(result: Result) -> float:
     """Bits that a doubling of scale gives at the network's width."""
+    from suite.measure.entropy_slope import entropy_slope
+
     return entropy_slope(int(np.median(result.arrays["channels"])))
 
 
@@ -86,19 +84,27 @@ def _ratio(profile: Callable[[Result], np.ndarray]) -> Callable[[Result], float]
 
 def _entropies(layers: Sequence[Tensor]) -> np.ndarray:
     """Entropy in one range for all layers, ``[L]`` bits."""
+    from suite.measure.entropy import global_range, token_entropy
+
     low, high = global_range(layers)
     return np.array([float(token_entropy(layer, low, high).mean()) for layer in layers])
 
 
 def _entropies_own_range(layers: Sequence[Tensor]) -> np.ndarray:
+    from suite.measure.entropy import token_entropy
+
     return np.array([float(token_entropy(layer, float(layer.min()), float(layer.max())).mean()) for layer in layers])
 
 
 def _entropies_standardised(layers: Sequence[Tensor]) -> np.ndarray:
+    from suite.measure.entropy import standardised_entropy
+
     return np.array([float(standardised_entropy(layer).mean()) for layer in layers])
 
 
 def _flatness(layers: Sequence[Tensor]) -> np.ndarray:
+    from suite.measure.spectrum import channel_spectrum
+
     return np.array([float(channel_spectrum(layer).flatness().mean()) for layer in layers])
 
 
@@ -159,12 +165,17 @@ def _last_noise(result: Result) -> Tensor:
 
 def _rectified_dc(resnet: Result, cait: Result) -> float:
     """Share of energy at DC of rectified noise, less that of noise: all that a ReLU does."""
+    from suite.measure.spectrum import channel_spectrum
+
     dc = [float(channel_spectrum(layer).dc_share().mean()) for layer in (_last_noise(resnet).abs(), _last_noise(cait))]
     return dc[0] - dc[1]
 
 
 def _smooth_relabelled(resnet: Result, cait: Result) -> float:
     """Low-pass share of noise smoothed over neighbouring channels that were then put in another order, less noise's."""
+    from suite.measure.planted import autoregressive
+    from suite.measure.spectrum import channel_spectrum
+
     smooth = reordered(resnet, autoregressive(_last_noise(resnet), 0.5))
     low = [float(channel_spectrum(layer).low_pass_share().mean()) for layer in (smooth, _last_noise(cait))]
     return low[0] - low[1]

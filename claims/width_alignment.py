@@ -75,9 +75,9 @@ def _gain(architecture: str) -> tuple[Subject, Subject]:
 
 def _count(architecture: str, width: int | None) -> float:
     """Parameters at paper size."""
-    import torch  # noqa: PLC0415 - only where a network is built
+    import torch
 
-    from baselines.students import ViTConfig, build_student  # noqa: PLC0415
+    from baselines.students import ViTConfig, build_student
 
     options = {} if width is None else {"width": width}
     network = build_student(architecture, ViTConfig(), generator=torch.Generator().manual_seed(0), options=options)

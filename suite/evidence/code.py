@@ -38,6 +38,15 @@ def _file(module: str) -> Path | None:
     return None
 
 
+def folder_of(package: str) -> Path:
+    """The folder of a package, which is not imported.
+
+    Raises:
+        SuiteError: there is none.
+    """
+    return _source(package).parent
+
+
 def _source(module: str) -> Path:
     file = _file(module)
     if file is None:
@@ -72,10 +81,15 @@ class _Executed(ast.NodeTransformer):
 
 
 @cache
-def _tree(module: str) -> ast.Module:
+def tree(module: str) -> ast.Module:
+    """A module's source as it runs: without docstrings and what type checkers alone read.
+
+    Raises:
+        SuiteError: there is no such module.
+    """
     file = _source(module)
-    tree = ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
-    executed: ast.Module = _Executed().visit(tree)
+    parsed = ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
+    executed: ast.Module = _Executed().visit(parsed)
     return executed
 
 
@@ -84,7 +98,7 @@ def imports(module: str) -> frozenset[str]:
     """Our own modules that a module imports directly when it runs, packages' ``__init__`` included."""
     package = module if _source(module).name == "__init__.py" else module.rpartition(".")[0]
     found: set[str] = set()
-    for node in ast.walk(_tree(module)):
+    for node in ast.walk(tree(module)):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -118,7 +132,7 @@ def _outline(node: Any) -> Any:
 
 @cache
 def _module_digest(module: str) -> str:
-    return hashlib.sha256(json.dumps(_outline(_tree(module))).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(_outline(tree(module))).encode()).hexdigest()
 
 
 @cache

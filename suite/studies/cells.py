@@ -11,7 +11,10 @@ from suite.errors import SuiteError, Unavailable, Ungiven
 from suite.evidence.cell import Cell
 from suite.evidence.code import code_digest
 from suite.measure.probes import names
+from suite.methods import methods
 from suite.sections import EMBEDDED
+from suite.studies.embedded import embedded_digest
+from suite.train.recipe import Evaluate, Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -44,10 +47,8 @@ def _training_data(profile: Profile, size: int | None = None) -> tuple[dict[str,
     """
     section = profile.section("data")
     if section["source"] in EMBEDDED:
-        from suite.data.digits import digest as embedded_digest  # noqa: PLC0415 - torch, not needed to list claims
-
         spec = dict(section) | ({} if size is None else {"size": size})
-        return spec | {"digest": embedded_digest(spec)}, {}
+        return spec | {"digest": embedded_digest(section["source"])}, {}
     from suite.data.sets import digest, opened  # noqa: PLC0415 - torch and timm, not needed to list claims
     from suite.data.source import named  # noqa: PLC0415
 
@@ -166,8 +167,6 @@ def _trained(
         file: weights of a pretrained teacher.
         size: of the images, where the network wants another than the profile's.
     """
-    from suite.train.recipe import Evaluate, Recipe  # noqa: PLC0415 - torch and timm, not needed to list claims
-
     data, local = _training_data(profile, size)
     settings = dict(recipe)
     augmentation, evaluate = settings.pop("augmentation"), settings.pop("evaluate")
@@ -198,10 +197,8 @@ def _trained(
 
 def code_of(spec: Mapping[str, Any]) -> str:
     """Digest of the code that computes a cell of study *train*."""
-    from baselines import METHODS  # noqa: PLC0415 - torch, not needed to list claims
-
-    name = spec["method"]["name"]
-    modules = [f"suite.studies.{TRAIN}", METHODS[name].__module__ if name in METHODS else f"baselines.{name}"]
+    name, known = spec["method"]["name"], methods()
+    modules = [f"suite.studies.{TRAIN}", known[name].module if name in known else f"baselines.{name}"]
     if "architecture" in spec["student"]:
         modules.append(f"baselines.students.{spec['student']['architecture']}")
     if spec["student"].get("fused") or spec["teacher"]["network"].get("fused"):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from suite.evidence.cell import Cell
 from suite.evidence.code import code_digest
+from suite.studies.embedded import PHOTOGRAPHS, embedded_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +25,6 @@ def enlarger(module: str = "multi_depth", *, trained: bool = True) -> Callable[[
     """
 
     def cell(profile: Profile, seed: int) -> Cell:
-        from suite.data.photographs import digest  # noqa: PLC0415 - torch, not needed to list claims
-
         asked = dict(profile.section(SECTION))
         network = {"features": asked.pop("features"), "blocks": asked.pop("blocks"), "module": module}
         scale = asked.pop("scale")
@@ -35,7 +34,7 @@ def enlarger(module: str = "multi_depth", *, trained: bool = True) -> Callable[[
                 "network": network,
                 "scale": scale,
                 "recipe": asked if trained else None,
-                "photographs": digest(),
+                "photographs": embedded_digest(PHOTOGRAPHS),
             },
             seed=seed,
             code=code_digest("suite.studies.super_resolution"),

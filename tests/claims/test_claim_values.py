@@ -255,3 +255,14 @@ def test_the_identity_fails_without_the_doubled_columns():
 @pytest.mark.parametrize(("architecture", "width", "count"), [("plain", None, 5_717_416), ("lift", 384, 5_983_528)])
 def test_parameters_at_paper_size(architecture, width, count):
     assert width_alignment._count(architecture, width) == count
+
+
+def test_numbers_that_claims_state_are_those_of_the_code():
+    """Claims state them so that they are listed without torch."""
+    from baselines.spectral_kd import generic_weight
+    from claims._arms import MSE_AS_SPECTRAL, WEIGHT
+    from claims._released_tables import PERCENTS
+    from suite.measure.rank import SHARES
+
+    assert WEIGHT * generic_weight(4) == MSE_AS_SPECTRAL
+    assert tuple(round(100 * share) for share in SHARES) == PERCENTS

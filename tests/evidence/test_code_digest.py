@@ -46,7 +46,7 @@ def package(tmp_path, monkeypatch):
 
 
 def forget():
-    for function in (code._file, code._tree, code.imports, code._module_digest, code.code_digest):
+    for function in (code._file, code.tree, code.imports, code._module_digest, code.code_digest):
         function.cache_clear()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from suite.methods import methods
 from suite.show.runs import group_of
 
 if TYPE_CHECKING:
@@ -39,10 +40,9 @@ def network(cell: Cell) -> str:
 
 def student(cell: Cell) -> str:
     """``"SpectralKD, last layer"``: the method and what sets this student apart."""
-    from baselines import METHODS  # noqa: PLC0415 - torch, not needed to show what is there already
-
+    known = methods()
     method, options = cell.spec["method"]["name"], dict(cell.spec["method"]["options"])
-    parts = [METHODS[method].title if method in METHODS else method.replace("_", " ")]
+    parts = [known[method].title if method in known else method.replace("_", " ")]
     parts += _layers(options)
     parts += [f"{name.replace('_', ' ')} {value:g}" for name, value in options.items() if _is_number(value)]
     if options.get("logits") is False:
