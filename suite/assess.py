@@ -30,12 +30,14 @@ from suite.judge import (
     relabel_smoke,
 )
 from suite.session import Session, kept
+from suite.values import Values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from suite.claim import Claim, Criterion, Deviation, Expected, Reading
+    from suite.claim.program import Program
     from suite.evidence.cell import Cell
     from suite.evidence.released.original import Original, Table
     from suite.evidence.store import Cells
@@ -59,6 +61,7 @@ class Evidence:
         own: this machine's cells, the only ones that are ever written.
         store: what is read: our own cells, and those of bundles where a session has some.
         read: results by key.
+        values: what readings found before.
         for_others: whether commands are told as somebody else would type them, without this machine's folders.
     """
 
@@ -71,6 +74,7 @@ class Evidence:
         self.own = own
         self.store: Cells = bundles or own
         self.read: dict[str, Result] = {}
+        self.values = Values(self)
         self.for_others = False
 
     @property
@@ -104,10 +108,11 @@ class Evidence:
         With it come the arrays of the cells that are read beside it.
         """
         if cell.beside:
-            return Result.together([self._one(part) for part in cell.parts])
-        return self._one(cell)
+            return Result.together([self.one(part) for part in cell.parts])
+        return self.one(cell)
 
-    def _one(self, cell: Cell) -> Result:
+    def one(self, cell: Cell) -> Result:
+        """The same without what is read beside it."""
         try:
             result = self.store.read(cell)
         except Missing as error:
@@ -196,11 +201,11 @@ class _Gathered:
         return str(self.missing)
 
 
-def _gather(reading: Reading, evidence: Evidence) -> _Gathered:
+def _gather(reading: Reading, evidence: Evidence, name: str, program: Program | None) -> _Gathered:
     """What a reading finds: numbers, a reason why there are none, or a failure that is never hidden."""
     evidence.read = {}
     try:
-        observed = reading.observe(evidence)
+        observed = evidence.values.observe(name, reading, program)
     except Unavailable as reason:
         return _Gathered(None, missing=reason)
     except Exception as fault:  # noqa: BLE001 - of one reading: its verdict is "error", the others stand
@@ -217,8 +222,12 @@ def assess_claim(claim: Claim, evidence: Evidence) -> list[Assessment]:
     questions: dict[str, Question] = {}
     for criterion in asked:
         evidence.settle(criterion)
-        found[criterion.key] = _gather(criterion.evidence, evidence)
-        controls[criterion.key] = {c.key: _gather(c.evidence, evidence) for c in criterion.controls}
+        name = f"{claim.key}.{criterion.key}"
+        found[criterion.key] = _gather(criterion.evidence, evidence, name, claim.program)
+        controls[criterion.key] = {
+            control.key: _gather(control.evidence, evidence, f"{name}/{control.key}", claim.program)
+            for control in criterion.controls
+        }
         seen = {key: gathered.observed for key, gathered in controls[criterion.key].items()}
         questions[criterion.key] = Question(
             observed=found[criterion.key].observed,
@@ -230,6 +239,7 @@ def assess_claim(claim: Claim, evidence: Evidence) -> list[Assessment]:
             proxy=profile.scope == "proxy",
             role=criterion.role,
         )
+    evidence.values.save(claim.program)
     judged = judge_family(questions)
     return [
         _assessment(claim, criterion, evidence, judged[criterion.key], found[criterion.key], controls[criterion.key])

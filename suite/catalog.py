@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pkgutil
 import traceback
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from suite.claim import Claim, Finding, expected
+from suite.claim.program import Program
 from suite.errors import SuiteError, one_line
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ def discover(package: str = PACKAGE) -> list[Claim]:
             f"cannot import {package!r} ({error}): run from the project's root, or install the project"
         ) from None
     entries = [entry for place in folder.__path__ for entry in expected.read(Path(place) / expected.FILE)]
+    programs = [Program.of(Path(place)) for place in folder.__path__]
     found: list[Claim] = []
     for info in pkgutil.iter_modules(folder.__path__):
         if info.name.startswith("_"):
@@ -45,7 +48,7 @@ def discover(package: str = PACKAGE) -> list[Claim]:
         names = [criterion.key for criterion in claim.criteria]
         if len(set(names)) != len(names):
             raise SuiteError(f"{package}/{info.name}.py: two criteria share a key")
-        found.append(expected.attach(claim, entries))
+        found.append(replace(expected.attach(claim, entries), program=programs[0]))
     return found
 
 

@@ -153,7 +153,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
         asked = self.device
         if asked == AUTO:
             compute = profile.settings.compute
-            asked = (compute.device if compute else None) or AUTO
+            asked = ((compute.device if compute else None) or AUTO) if profile.computes else "cpu"
         return profile.on(resolve_device(asked, here=here))
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import date
 
+    from suite.claim.program import Program
     from suite.deviation import Deviation
     from suite.evidence.cell import Cell, Result
     from suite.evidence.released.original import Original, Table
@@ -204,6 +205,7 @@ class Claim:
         deviations: differences from the paper's set-up that hold at every profile.
         notes: what a reader must know besides, one paragraph.
         finding: key of the finding it belongs to.
+        program: the files that state it and compute its numbers; None for a claim that is made in passing.
     """
 
     key: str
@@ -214,6 +216,7 @@ class Claim:
     deviations: tuple[Deviation, ...] = ()
     notes: str = ""
     finding: str = ""
+    program: Program | None = None
 
     def asked_at(self, profile: Profile) -> tuple[Criterion, ...]:
         """The criteria that can be asked at this profile; none, where it asks other claims."""

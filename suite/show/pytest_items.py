@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import pytest
 
 from suite.assess import Evidence, assess_claim, open_evidence
 from suite.claim import Claim, expected
+from suite.claim.program import Program
 from suite.errors import SuiteError
 from suite.judge import Verdict
 from suite.session import Session
@@ -93,7 +95,8 @@ class ClaimFile(pytest.File):
         if not isinstance(claim, Claim):
             return None
         try:
-            return expected.attach(claim, expected.read(self.path.with_name(expected.FILE)))
+            known = expected.attach(claim, expected.read(self.path.with_name(expected.FILE)))
+            return replace(known, program=Program.of(self.path.parent))
         except SuiteError as error:
             raise self.CollectError(str(error)) from error
 
