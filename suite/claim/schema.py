@@ -216,7 +216,7 @@ class Claim:
     deviations: tuple[Deviation, ...] = ()
     notes: str = ""
     finding: str = ""
-    program: Program | None = None
+    program: Program | None = field(default=None, compare=False, repr=False)
 
     def asked_at(self, profile: Profile) -> tuple[Criterion, ...]:
         """The criteria that can be asked at this profile; none, where it asks other claims."""
