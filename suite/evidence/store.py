@@ -6,6 +6,7 @@ Layout of the store's root::
     partial/KEY/   being computed, or left by a killed process; holds its checkpoints
     failed/KEY.N/  what was in the way when a cell was computed again: earlier failures, damaged cells
     locks/KEY      held by the process that computes the cell; the system frees it when the process dies
+    values/        what readings found in cells, to be remembered (see :mod:`suite.values`)
 
 A cell appears under ``cells/`` by one rename after all its files were synced to disk, so a reader never
 sees half a cell. ``seal.json`` holds the size and SHA-256 of every file: a truncated or edited cell is
