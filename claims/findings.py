@@ -83,7 +83,7 @@ LATE = _remark(
         {_END: Lies.BELOW},
     ),
     (
-        f"PROFILE: late alignment ends {{{_END}:+.1f}} points from SoftKD, zeros {{{_END}/zeros:+.1f}}: no sign is seen.",
+        f"PROFILE: late alignment ends {{{_END}:+.1f}} points from SoftKD, zeros {{{_END}/zeros:+.1f}}: no sign.",
         {_END: Lies.AROUND, f"{_END}/zeros": Lies.AROUND},
     ),
 )
