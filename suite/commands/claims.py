@@ -42,7 +42,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="a parameter of submitit, in place of the profile's (repeatable)",
     )
     parser.add_argument(
-        "--workers", type=typed.positive, metavar="N", help="processes (default: one a core; 1 on a GPU)"
+        "--workers", type=typed.positive, metavar="N", help="processes (default: one a core, or one a GPU)"
     )
     typed.add_threads(parser)
     parser.add_argument(

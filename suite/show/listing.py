@@ -10,6 +10,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from suite.evidence.store import diverged
 from suite.run.progress import duration
 from suite.show import describe
 from suite.show.numbers import number, plural, ranges
@@ -178,7 +179,10 @@ def _print_failures(plan: Plan, console: Console, *, failures: bool, status: str
         text = f"{plural(len(bad), 'cell')} failed or damaged: {status} tells why"
         console.print(Text(text, style="bold"))
     for step in bad if failures else ():
-        console.print(Text(f"{step.state.word}: {step.cell} ({step.cell.key}): {step.state.detail}"))
+        again = (
+            f"; 'python -m suite replay {step.cell.key}' takes that step again" if diverged(step.state.detail) else ""
+        )
+        console.print(Text(f"{step.state.word}: {step.cell} ({step.cell.key}): {step.state.detail}{again}"))
 
 
 def print_claims(claims: Iterable[Claim], console: Console) -> None:

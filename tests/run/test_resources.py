@@ -247,3 +247,14 @@ def test_the_example_of_the_readme_is_one():
     assert device_of(made) == "cuda"
     asked = resources(made, "train")
     assert (asked.world, asked.hours, asked.parameters) == (16, 1.5, {"partition": "gpu"})
+
+
+def test_a_training_that_diverged_is_listed_with_what_looks_at_it(plan):
+    seen, a, _ = plan.steps
+    seen.state = State("failed", "Diverged: the loss is not finite at step 3 (loss nan)")
+    a.state = State("failed", "KeyError: 'gone'")
+    out = io.StringIO()
+    print_plan(plan, profile(), estimate(plan, profile()), Console(file=out, width=200), failures=True)
+    lines = [line for line in out.getvalue().splitlines() if line.startswith("failed: ")]
+    assert lines[0].endswith(f"; 'python -m suite replay {seen.cell.key}' takes that step again")
+    assert lines[1].endswith("KeyError: 'gone'")

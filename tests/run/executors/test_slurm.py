@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from functools import partialmethod
 from types import SimpleNamespace
 
 import fake_slurm
@@ -13,9 +14,10 @@ from toy import Toy, wait_for
 
 from suite.cli import main
 from suite.errors import SuiteError
-from suite.run.executors import run
+from suite.run.executors import Work, run
 from suite.run.executors import slurm as module
 from suite.run.executors.slurm import Remote, _named
+from suite.run.memory import Line
 from suite.run.resources import Resources
 
 CHAIN = {
@@ -87,6 +89,29 @@ def test_every_job_is_submitted_at_once_with_what_the_profile_asks_for_and_after
     assert {"partition": "large", "nodes": "2", "time": "180", "job-name": "suite-block"}.items() <= wide.items()
     assert said[0] == "submitted jobs 101, 102, 103, 104"
     assert said[1].startswith("jobs 101, 102, 103, 104 go on: 'python -m suite status' shows")
+
+
+ANY_MEMORY = MORE.replace("mem_gb = 40\n", "")
+
+
+def test_memory_is_asked_for_by_what_finished_cells_took_and_is_said_first(cluster, monkeypatch):
+    cells = {"a": {"study": "fake_studies.block", "group": "g"}, "b": {"study": "fake_studies.block", "group": "g"}}
+    toy, state = cluster(cells | {"c": {}}, ANY_MEMORY)
+    monkeypatch.setattr(Toy, "slurm", partialmethod(with_lines, {"fake_studies.block": Line(1e9, 2e9, 0.0, 7)}))
+    said = interrupted(toy, monkeypatch)
+    memory = sorted(wanted(path)["mem"] for path in state.glob("*.sh"))
+    assert memory == ["16GB", "28GB"], "four processes of 4, and of 1.25 times 5"
+    assert said[0] == (
+        "fake_studies.block: a job asks for 28 GB of memory at most: a process 1 GB and 2 a cell, as 7 finished cells "
+        "took, and a margin of 25%; --slurm mem_gb=N asks for N"
+    )
+    assert said[1].startswith("fake_studies.single: a job asks for 16 GB of memory at most: estimated, for no finished")
+    assert said[2].startswith("submitted job")
+
+
+def with_lines(toy, lines, **_overrides):
+    toy.write_plans()
+    return module.Slurm(Work(toy.store, "cpu"), toy.profile, toy.launch, lines=lines, slowest=0.1)
 
 
 def test_what_is_in_the_queue_is_not_submitted_again_and_status_says_where_it_is(cluster, monkeypatch, capsys):
