@@ -63,6 +63,14 @@ def test_every_origin_is_judged_on_its_own_runs(evidence):
     assert {result.origin for result in ours.cells} == {""}
 
 
+def test_equal_verdicts_disagree_where_their_intervals_do_not_meet(tmp_path, evidence):
+    theirs = other(tmp_path / "lower", "low", -0.2)
+    pack(tmp_path / "lower.zip", theirs, theirs.keys(), [made.PROFILE], "python -m suite claims")
+    bundle = open_bundle(tmp_path / "lower.zip", evidence.own.root)
+    found = splits([CLAIM], Evidence(made.PROFILE, evidence.own, bundles=Overlay(evidence.own, [bundle])))
+    assert any(len({one.verdict for one in split.by_origin.values()}) == 1 for split in found)
+
+
 def test_they_are_shown_in_a_line_a_table_and_a_section(evidence):
     found = splits([CLAIM], evidence)
     line = origins.summary(found)

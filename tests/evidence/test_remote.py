@@ -49,7 +49,8 @@ class Server(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", "text/html" if way == "page" else "application/gzip")
         if way not in ("endless", "silent"):
-            self.send_header("Content-Length", str(len(self.content) + (way == "short")))
+            more = {"short": 1, "huge": 10**12}.get(way, 0)
+            self.send_header("Content-Length", str(len(self.content) + more))
         self.end_headers()
         if way == "silent":
             self.wait.wait(10)
@@ -115,6 +116,7 @@ def test_only_a_file_whose_digest_is_given_is_not_fetched_again(server, tmp_path
         ("good/desk.tar.gz#sha256=1", "after # comes sha256= and 64 hexadecimal digits"),
         ("big/desk.tar.gz", "is larger than 0 MiB"),
         ("endless/desk.tar.gz", "is larger than 0 MiB"),
+        ("huge/desk.tar.gz", "is larger than 0 MiB"),
     ],
 )
 def test_whatever_is_wrong_is_one_line_and_nothing_is_kept(server, tmp_path, place, words):
