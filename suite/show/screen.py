@@ -68,17 +68,17 @@ def _ending(assessments: Sequence[Assessment]) -> list[str]:
             for one in counted.departures
             if one.expected and not one.rule_changed
         ],
-        "the rule changed": [one.name for one in counted.departures if one.rule_changed],
+        "with a changed rule": [one.name for one in counted.departures if one.rule_changed],
     }
-    said += [f"Session: FAILED: {kind}: {_few(names)}." for kind, names in kinds.items() if names]
+    said += [f"Session: FAILED: {len(names)} {kind}: {_few(names)}." for kind, names in kinds.items() if names]
     first = next(iter((*counted.errors, *counted.departures)), None)
     return [*said, f"Why: {first.session.command('explain', first.name)}"] if first else said
 
 
 def _few(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
+    """The first names, and where the others are."""
     more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f", and {more} more: judge --details" if more > 0 else "")
+    return ", ".join(names[:_NAMED]) + (f" and {more} more: judge --details" if more > 0 else "")
 
 
 def _finding(one: Row, width: int, *, head: int | None, sentence: int | None) -> list[str]:
@@ -95,7 +95,9 @@ def _cut(lines: Sequence[str], most: int | None, width: int) -> list[str]:
     """The first lines; an ellipsis where there were more."""
     if most is None or len(lines) <= most:
         return list(lines)
-    return [*lines[: most - 1], f"{lines[most - 1][: width - 2]} …"]
+    last = lines[most - 1]
+    kept = last if len(last) <= width - 2 else last.rpartition(" ")[0]
+    return [*lines[: most - 1], f"{kept} …"]
 
 
 def _ordered(columns: Iterable[str]) -> list[str]:

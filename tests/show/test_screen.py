@@ -52,9 +52,12 @@ def test_nothing_is_cut_and_no_line_is_too_long(words, width):
     ("assessments", "said"),
     [
         ([assessment(Verdict.REPRODUCED)], "Session: as expected."),
-        ([assessment(Verdict.INCONCLUSIVE, departs=True)], "not as expected: a.b (inconclusive, not reproduced)."),
-        ([assessment(Verdict.REPRODUCED, departs=True, changed=True)], "Session: FAILED: the rule changed: a.b."),
-        ([assessment(Verdict.ERROR)], "Session: FAILED: in error: a.b."),
+        (
+            [assessment(Verdict.INCONCLUSIVE, departs=True)],
+            "Session: FAILED: 1 not as expected: a.b (inconclusive, not reproduced).",
+        ),
+        ([assessment(Verdict.REPRODUCED, departs=True, changed=True)], "Session: FAILED: 1 with a changed rule: a.b."),
+        ([assessment(Verdict.ERROR)], "Session: FAILED: 1 in error: a.b."),
         ([assessment(Verdict.NOT_RUN)], "Session: FAILED: nothing was measured."),
         ([], "Session: FAILED: nothing was measured."),
     ],
@@ -66,7 +69,8 @@ def test_how_the_session_ended_is_said(assessments, said):
 def test_what_departs_is_named_with_what_explains_it_and_the_rest_is_counted():
     many = [assessment(Verdict.INCONCLUSIVE, departs=True, name=f"a.c{n}") for n in range(40)]
     text = " ".join(screen([], many, width=100).split())
-    assert "a.c2 (inconclusive, not reproduced), and 37 more: judge --details." in text
+    assert "a.c2 (inconclusive, not reproduced) and 37 more: judge --details." in text
+    assert "Session: FAILED: 40 not as expected: a.c0 " in text
     assert "a.c3 " not in text
     assert "Why: python -m suite explain a.c0 --profile desk --evidence here" in text
 
