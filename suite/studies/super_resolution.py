@@ -1,8 +1,12 @@
-"""Study *super_resolution*: train a small network to enlarge photographs; keep errors and what branches encode."""
+"""Study *super_resolution*: train a small network to enlarge photographs; keep errors and what branches encode.
+
+A training that is killed goes on where its last checkpoint stands and ends with the numbers it would have ended with.
+"""
 
 from __future__ import annotations
 
 import math
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,10 +15,12 @@ from torch import Tensor, optim
 from torch.nn import functional as F
 
 from suite.data.photographs import enlarge, load, rounded, shrink
+from suite.errors import one_line
 from suite.measure.nulls import generator_for
 from suite.measure.similarity import debiased_cka
 from suite.measure.super_resolution import luma, radial_centroid
 from suite.models.mdbn import MDBN, make, multiply_adds, parameters
+from suite.studies import snapshots
 from suite.studies.protocol import separately
 
 if TYPE_CHECKING:
@@ -26,6 +32,8 @@ if TYPE_CHECKING:
 
 BORDERS = (4, 2)  # as the paper cuts, and as is usual at this scale
 REPORTS = 10  # a training
+CHECKPOINT = "training.pt"
+CHECKPOINT_SECONDS = 30.0  # between checkpoints, at least
 PIXELS = 400  # of all test images whose features are compared between branches
 
 
@@ -73,8 +81,9 @@ def _train(model: MDBN, pictures: Tensor, recipe: Mapping[str, Any], seed: int, 
     steps, patch = int(recipe["steps"]), int(recipe["patch"])
     small = shrink(pictures, model.scale)
     optimiser = optim.Adam(model.parameters(), lr=recipe["lr"], betas=(0.9, 0.99))
-    history: Metrics = []
-    for step in range(steps):
+    done, history = _resumed(bench, model, optimiser, draws)
+    saved = time.monotonic()
+    for step in range(done, steps):
         cosine = (1 + math.cos(math.pi * step / steps)) / 2
         lr = recipe["lr"] * min(1.0, (step + 1) / recipe["warmup"]) * (0.01 + 0.99 * cosine)
         for group in optimiser.param_groups:
@@ -87,7 +96,41 @@ def _train(model: MDBN, pictures: Tensor, recipe: Mapping[str, Any], seed: int, 
         if (step + 1) % max(1, steps // REPORTS) == 0:
             history.append({"step": step + 1, "loss": float(loss.detach()), "lr": lr})
             bench.report((step + 1) / steps, f"step {step + 1}, loss {float(loss.detach()):.4f}")
+        if time.monotonic() - saved >= CHECKPOINT_SECONDS:
+            _keep(bench, model, optimiser, draws, step + 1, history)
+            saved = time.monotonic()
     return history
+
+
+def _keep(
+    bench: Bench, model: MDBN, optimiser: optim.Adam, draws: torch.Generator, done: int, history: Metrics
+) -> None:
+    """Write a checkpoint after so many steps."""
+    content = {
+        "done": done,
+        "model": model.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "draws": draws.get_state(),
+        "history": history,
+    }
+    snapshots.save(bench.checkpoints / CHECKPOINT, content)
+
+
+def _resumed(bench: Bench, model: MDBN, optimiser: optim.Adam, draws: torch.Generator) -> tuple[int, Metrics]:
+    """Steps that are done, and what was logged of them; everything that changes by a step is put as it was then."""
+    path = bench.checkpoints / CHECKPOINT
+    if not path.is_file():
+        return 0, []
+    try:
+        known = snapshots.load(path)
+    except Exception as fault:  # noqa: BLE001 - whatever a checkpoint suffered, the training can be done again
+        bench.report(0.0, f"the training starts again: {one_line(fault)}")
+        return 0, []
+    model.load_state_dict(known["model"])
+    optimiser.load_state_dict(known["optimiser"])
+    draws.set_state(known["draws"])
+    bench.report(0.0, f"goes on after step {known['done']}")
+    return int(known["done"]), list(known["history"])
 
 
 def _patches(

@@ -1,13 +1,18 @@
 """Study super_resolution: regions apart, errors and branches as stated, the same numbers every time."""
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from study_cells import Killed, assert_equal
 
 from suite import profile
 from suite.data import photographs
+from suite.evidence.store import Store
+from suite.run.execute import Outcome, execute
 from suite.studies import super_resolution
 from suite.studies.super_resolution_cells import enlarger
 
@@ -19,8 +24,8 @@ def smoke():
 
 def computed(smoke, module="multi_depth", **options):
     cell = enlarger(module, **options)(smoke, 0)
-    bench = SimpleNamespace(cell=cell, report=lambda *_: None)
-    return super_resolution.run(bench)
+    with TemporaryDirectory() as folder:
+        return super_resolution.run(SimpleNamespace(cell=cell, report=lambda *_: None, checkpoints=Path(folder)))
 
 
 def test_regions_share_no_pixel_and_crops_do_not_overlap():
@@ -89,3 +94,41 @@ def test_patches_fit_their_targets():
 
 def test_networks_of_other_make_or_untrained_are_other_cells(smoke):
     assert enlarger()(smoke, 0) != enlarger("equal_depth")(smoke, 0) != enlarger(trained=False)(smoke, 0)
+
+
+@pytest.mark.parametrize("after", [1, 4, 6])
+def test_a_training_that_is_killed_ends_with_the_same_numbers(smoke, tmp_path, monkeypatch, after):
+    monkeypatch.setattr(super_resolution, "CHECKPOINT_SECONDS", 0.0)
+    cell, store, said = enlarger()(smoke, 0), Store(tmp_path / "evidence"), []
+    whole, history = computed(smoke)
+
+    def stop(_key, _fraction, text):
+        if text.startswith(f"step {after},"):
+            raise Killed
+
+    with pytest.raises(Killed):
+        execute(store, [cell], device="cpu", report=stop)
+    assert execute(store, [cell], device="cpu", report=lambda *given: said.append(given[2])) == {cell.key: Outcome.DONE}
+    if after > 1:
+        assert f"goes on after step {after - 1}" in said, "the step at which it was killed is done again"
+        assert not any(text.startswith("step 1,") for text in said)
+    result = store.read(cell)
+    assert_equal(dict(result.arrays), {name: np.asarray(array) for name, array in whole.items()})
+    assert list(result.metrics) == history
+
+
+def test_a_checkpoint_that_was_changed_is_not_trusted(smoke, tmp_path, monkeypatch):
+    monkeypatch.setattr(super_resolution, "CHECKPOINT_SECONDS", 0.0)
+    cell, said = enlarger()(smoke, 0), []
+    bench = SimpleNamespace(cell=cell, report=lambda _, text: said.append(text), checkpoints=tmp_path)
+    whole, _ = super_resolution.run(bench)
+    path = tmp_path / super_resolution.CHECKPOINT
+    content = bytearray(path.read_bytes())
+    content[-40] ^= 1
+    path.write_bytes(content)
+    said.clear()
+    again, _ = super_resolution.run(bench)
+    assert said[0].startswith("the training starts again: its checkpoint has other content")
+    assert said[1].startswith("step 1,")
+    for name, array in whole.items():
+        np.testing.assert_array_equal(again[name], array)
