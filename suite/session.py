@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from suite.checkpoints import about_repository, is_repository
 from suite.errors import SuiteError
 from suite.evidence.disk import writing
 from suite.evidence.seal import write_json
@@ -170,8 +171,15 @@ def _there(images: str) -> str:
 
 
 def _file(text: str) -> tuple[str, Path]:
-    """A file by the network's name in the profile."""
+    """A file by the network's name in the profile.
+
+    Raises:
+        SuiteError: there is no such file, or no name; a repository of the hub is told from a file.
+    """
     name, equals, file = text.partition("=")
+    for part in (name, file):
+        if is_repository(part):
+            raise SuiteError(f"--weights {text}: {about_repository(part)}")
     if not (name and equals and Path(file).is_file()):
         raise SuiteError(f"--weights {text}: give NAME=FILE, a network of the profile and a file that is there")
     return name, Path(file)

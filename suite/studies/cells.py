@@ -7,6 +7,8 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from suite.checkpoints import STUDENTS, about_repository, found_in, is_repository
+from suite.checkpoints import named as checkpoint
 from suite.errors import SuiteError, Unavailable, Ungiven
 from suite.evidence.cell import Cell
 from suite.evidence.code import code_digest
@@ -20,9 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from suite.data.choice import Choice
     from suite.profile import Profile
 
 MEASURE = "measure"  # the study of what probes find in a network
+MEASURE_RELEASED = "measure_released"  # the same of networks that timm does not know
+ACCURACY = "accuracy"  # the study of which images networks get right
+ENLARGE = "enlarge"  # the study of a released network for super-resolution
 TRAIN = "train"  # the study that trains, students and teachers alike
 NETWORK_KEYS = ("timm", "overrides", "pretrained", "init", "revision", "fused")
 WEIGHTS_KEYS = ("pretrained", "revision")
@@ -85,7 +91,10 @@ def _usable() -> Iterator[None]:
 
 
 def _network_spec(profile: Profile, role: str) -> dict[str, Any]:
-    return {name: value for name, value in profile.network(role).items() if name in NETWORK_KEYS}
+    spec = {name: value for name, value in profile.network(role).items() if name in NETWORK_KEYS}
+    if is_repository(str(spec["timm"])):
+        raise Unavailable(about_repository(spec["timm"]))
+    return spec
 
 
 def _untrained(profile: Profile, role: str) -> dict[str, Any]:
@@ -108,7 +117,7 @@ def _pretrained(profile: Profile, role: str) -> tuple[dict[str, Any], str]:
     spec, name = _network_spec(profile, role), profile.network(role)["timm"]
     file = _weights_file(profile, role)
     if file is not None:
-        return spec | {"digest": _weights_digest(file, name)}, str(file)
+        return spec | {"digest": _weights_digest(file, name, role)}, str(file)
     if not _cached(name):
         raise Unavailable(
             f"the weights of {name} are not on this machine: pass --weights {role}=FILE, or let timm "
@@ -398,9 +407,8 @@ def _probing(whole: Cell, probe: str, planted: str, probes: int) -> Cell:
 
 def measuring_code(spec: Mapping[str, Any]) -> str:
     """Digest of the code that computes a cell of study *measure*: no probe's is that of another."""
-    modules = [f"suite.studies.{MEASURE}", f"suite.measure.probes.{spec['probe']}"]
-    if spec["network"].get("fused"):
-        modules.append("suite.models.fused_cait")
+    study = MEASURE if checkpoint(spec["network"]["timm"]) is None else MEASURE_RELEASED
+    modules = [f"suite.studies.{study}", f"suite.measure.probes.{spec['probe']}", *_made_of(spec["network"])]
     if spec.get("planted"):
         modules.append("suite.measure.planted")
     return code_digest(*modules)
@@ -432,45 +440,77 @@ def _on_disk(profile: Profile, role: str, seed: int, *, trained: bool) -> Cell:
 
     A network with weights of its own is the same for every seed: it is measured once, on groups of images.
     """
-    from suite.data.choice import choose, digest, require_several  # noqa: PLC0415 - torch and timm
-    from suite.data.source import located, named  # noqa: PLC0415
+    from suite.data.choice import require_several  # noqa: PLC0415 - torch and timm, not needed to list claims
     from suite.judge.halves import group_count  # noqa: PLC0415
 
-    played, file = profile.network(role), _weights_file(profile, role)
+    played = profile.network(role)
     data, measure = _measuring(profile)
-    given = located(data["source"], _given(profile))
-    data["source"] = named(data["source"], given)
+    chosen, local = _shown(profile, data)
     with _usable():
-        chosen = choose(given, data)
         require_several(chosen)
-        data["digest"] = digest(given, data)
-    own = bool(played.get("pretrained") or file)
-    local: dict[str, Any] = {
-        "images": given,
-        "said": chosen.described(),
-        "role": role,
-        "loaders": measure.pop("loaders", None),
-    }
-    spec, needs = (_network_spec(profile, role) if trained else _untrained(profile, role)), {}
-    if trained and file is not None:
-        spec = {name: value for name, value in spec.items() if name not in WEIGHTS_KEYS}
-        spec["weights"], local["weights"] = _weights_digest(file, played["timm"]), str(file)
-    elif trained and not own:
-        needs["network"] = _trainable(profile, role, seed)
+    spec, needs, given, own = _played(profile, role, seed, trained=trained)
+    local |= {"role": role, "loaders": measure.pop("loaders", None)} | given
     if own:
         measure["groups"] = group_count(len(chosen))
     return Cell(
-        study=MEASURE,
+        study=MEASURE if checkpoint(spec["timm"]) is None else MEASURE_RELEASED,
         spec={"network": spec, "data": data, "measure": measure},
         seed=profile.seeds[0] if own else seed,
         needs=needs,
         code="",
         device=profile.device,
-        label=f"measure {('pretrained' if own else 'trained') if trained else 'untrained'} {role}"
-        + ("" if own else f", seed {seed}"),
+        label=f"measure {_called(role, seed, trained=trained, own=own)}",
         weight=float(played.get("cost", 1.0)),
         local=local,
     )
+
+
+def _called(role: str, seed: int, *, trained: bool, own: bool) -> str:
+    state = ("pretrained" if own else "trained") if trained else "untrained"
+    return f"{state} {role}" + ("" if own else f", seed {seed}")
+
+
+def _shown(profile: Profile, data: dict[str, Any]) -> tuple[Choice, dict[str, Any]]:
+    """The images of a data section, which is told their name and digest, and where this machine keeps them.
+
+    Raises:
+        Unavailable: no images were given, or they cannot be used.
+    """
+    from suite.data.choice import choose, digest  # noqa: PLC0415 - torch and timm, not needed to list claims
+    from suite.data.source import located, named  # noqa: PLC0415
+
+    given = located(data["source"], _given(profile))
+    data["source"] = named(data["source"], given)
+    with _usable():
+        chosen = choose(given, data)
+        data["digest"] = digest(given, data)
+    return chosen, {"images": given, "said": chosen.described()}
+
+
+def _played(
+    profile: Profile, role: str, seed: int, *, trained: bool
+) -> tuple[dict[str, Any], dict[str, Cell], dict[str, Any], bool]:
+    """A network on validation images: its part of the spec, the cell that trains it, its file, whether it has weights.
+
+    Raises:
+        Unavailable: it has no weights here.
+    """
+    played, file = profile.network(role), _weights_file(profile, role)
+    spec, needs, local = (_network_spec(profile, role) if trained else _untrained(profile, role)), {}, {}
+    released = checkpoint(played["timm"])
+    own = bool(played.get("pretrained") or file or released)
+    if trained and file is not None:
+        spec = {name: value for name, value in spec.items() if name not in WEIGHTS_KEYS}
+        spec["weights"], local["weights"] = _weights_digest(file, played["timm"], role), str(file)
+    elif trained and released is not None:
+        raise Ungiven(
+            f"no weights of {role} were given ({released.paper}'s {released.file})",
+            "--weights",
+            f"{role}=FILE",
+        )
+    elif trained and not own:
+        needs["network"] = _trainable(profile, role, seed)
+    return spec, needs, local, own
 
 
 def _measuring(profile: Profile) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -497,15 +537,129 @@ def _trainable(profile: Profile, role: str, seed: int) -> Cell:
 
 
 @cache
-def _weights_digest(file: Path, name: str) -> str:
-    """Digest of a file of weights that a network of timm can be given.
+def _weights_digest(file: Path, name: str, role: str) -> str:
+    """Digest of a file of weights that a network can be given.
+
+    Args:
+        file: the file.
+        name: of timm's network, or of a released one.
+        role: what the profile calls the network.
 
     Raises:
         Unavailable: it holds something else.
     """
     from suite.data.digests import file_digest  # noqa: PLC0415 - torch, not needed to list claims
+    from suite.models.released import require_released  # noqa: PLC0415
+    from suite.models.released_mdbn import mdbn_state  # noqa: PLC0415
     from suite.models.weights import refuse_other_networks, state_of  # noqa: PLC0415
 
+    released = checkpoint(name)
     with _usable():
-        refuse_other_networks(state_of(file), name, file)
+        if released in STUDENTS:
+            require_released(state_of(file), name, file)
+        elif released is not None:
+            mdbn_state(name, file)
+        else:
+            state = state_of(file)
+            found = found_in(state)
+            if found is not None:
+                raise SuiteError(f"{file} holds {found.paper}'s {found.title}, not {role} ({name}): {found.advice}")
+            refuse_other_networks(state, name, file)
     return file_digest(file)
+
+
+# -------------------------------------------------------------------------------------------------- accuracy
+
+
+def accuracy(role: str, *, trained: bool = True, ahead: int = 0) -> Callable[[Profile, int], Cell]:
+    """Test which validation images the network that plays ``role`` gets right: (profile, seed) -> cell.
+
+    All validation images are shown, whatever share of them the profile measures. Networks that take one transform
+    share a pass.
+
+    Args:
+        role: a role of the profile (``lift``).
+        trained: test it with its weights, or as initialised (a control).
+        ahead: of a network as initialised, so many seeds on: another one of the same make.
+    """
+
+    def cell(profile: Profile, seed: int) -> Cell:
+        played = profile.network(role)
+        if profile.section("data")["source"] in EMBEDDED:
+            raise Unavailable(f"profile {profile.name} has no validation images on disk (--profile released-weights)")
+        data, measure = _measuring(profile)
+        data["preset"] = "all"
+        spec, needs, given, own = _played(profile, role, seed, trained=trained)
+        chosen, local = _shown(profile, data)
+        if not chosen.source.classified:
+            raise Unavailable(f"{chosen.described()}: put them into class folders, and pass --images DIR")
+        return Cell(
+            study=ACCURACY,
+            spec={"network": spec, "data": data, "batch": measure["batch"]},
+            seed=(profile.seeds[0] if own else seed) + ahead,
+            needs=needs,
+            code=testing_code(spec),
+            device=profile.device,
+            label=f"test {_called(role, seed + ahead, trained=trained, own=own and trained)}",
+            weight=float(played.get("cost", 1.0)) * len(chosen) / 1000,
+            group=f"accuracy, {_transform(data['transform'], spec)}",
+            local=local | {"role": role, "loaders": measure.get("loaders")} | given,
+        )
+
+    return cell
+
+
+def enlarging(role: str, *, trained: bool = True) -> Callable[[Profile, int], Cell]:
+    """Enlarge shrunk images by the released network that plays ``role``: (profile, seed) -> cell.
+
+    Args:
+        role: a role of the profile (``mdbn_x4``).
+        trained: with its weights, or as initialised (a control).
+    """
+
+    def cell(profile: Profile, seed: int) -> Cell:
+        data = {**profile.section("data"), "preset": "all"}
+        spec, _, given, _ = _played(profile, role, seed, trained=trained)
+        chosen, local = _shown(profile, data)
+        return Cell(
+            study=ENLARGE,
+            spec={"network": spec, "data": data},
+            seed=profile.seeds[0],
+            code=code_digest(f"suite.studies.{ENLARGE}"),
+            device=profile.device,
+            label=f"enlarge by {_called(role, seed, trained=trained, own=trained)}",
+            weight=float(profile.network(role).get("cost", 1.0)) * len(chosen) / 1000,
+            local=local | given,
+        )
+
+    return cell
+
+
+def testing_code(spec: Mapping[str, Any]) -> str:
+    """Digest of the code that computes a cell of study *accuracy*."""
+    return code_digest(f"suite.studies.{ACCURACY}", *_made_of(spec))
+
+
+def _made_of(spec: Mapping[str, Any]) -> list[str]:
+    """The modules that a network is made of, where it is none of timm's, or is changed."""
+    released = checkpoint(spec["timm"])
+    modules = [] if released is None else [f"baselines.students.{released.role}"]
+    return [*modules, "suite.models.fused_cait"] if spec.get("fused") else modules
+
+
+def _transform(name: str | Mapping[str, Any], spec: Mapping[str, Any]) -> str:
+    """Words that are the same for networks that take one transform, as far as it is known before they are loaded."""
+    import timm  # noqa: PLC0415 - torch, not needed to list claims
+
+    from suite.data.loader import resolve_transform  # noqa: PLC0415
+    from suite.models.released import EVALUATION  # noqa: PLC0415
+
+    if checkpoint(spec["timm"]) is not None:
+        config: Mapping[str, Any] = EVALUATION
+    else:
+        known = timm.get_pretrained_cfg(spec["timm"], allow_unregistered=True)
+        if known is None:
+            return str(spec["timm"])
+        config = vars(known)
+    found = resolve_transform(name, config, spec.get("overrides", {}))
+    return ", ".join(f"{key} {found[key]}" for key in sorted(found))
