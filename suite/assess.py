@@ -74,7 +74,7 @@ class Evidence:
         self.own = own
         self.store: Cells = bundles or own
         self.read: dict[str, Result] = {}
-        self.values = Values(self)
+        self.values = Values(self, own.root, self.one)
         self.for_others = False
 
     @property

@@ -22,10 +22,10 @@ from suite.evidence.seal import sum_of, write_json
 from suite.judge import Observed, Pooled
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
-    from suite.assess import Evidence
-    from suite.claim import Reading
+    from suite.claim import Access, Reading
     from suite.claim.program import Program
     from suite.evidence.cell import Cell, Result
 
@@ -35,14 +35,16 @@ FOLDER = "values"
 class Values:
     """What readings found at one profile."""
 
-    def __init__(self, evidence: Evidence) -> None:
+    def __init__(self, access: Access, root: Path, one: Callable[[Cell], Result]) -> None:
         """The file is read when it is first needed.
 
         Args:
-            evidence: of the profile.
+            access: the evidence that readings are given.
+            root: the evidence's root folder.
+            one: reads a single cell of it.
         """
-        self._evidence = evidence
-        self._path = evidence.own.root / FOLDER / f"{evidence.profile.name}.json"
+        self._access, self._root, self._one = access, root, one
+        self._path = root / FOLDER / f"{access.profile.name}.json"
         self._known: dict[str, Any] | None = None
         self._new: dict[str, Any] = {}
         self._sums: dict[str, tuple[Result, str]] = {}
@@ -61,11 +63,11 @@ class Values:
         """
         key = None if program is None else self._key(reading, program)
         if key is None:
-            return reading.observe(self._evidence)
+            return reading.observe(self._access)
         kept = self._all().get(name)
         if kept and kept["key"] == key:
             return _observed(kept["found"])
-        found = reading.observe(self._evidence)
+        found = reading.observe(self._access)
         plain = _plain(found)
         if plain is None:
             return found
@@ -74,11 +76,10 @@ class Values:
 
     def save(self, program: Program | None) -> None:
         """Write down what was found anew, if there is a folder of evidence and the program's files did not change."""
-        root = self._evidence.own.root
-        if self._new and program is not None and root.is_dir() and program.current:
+        if self._new and program is not None and self._root.is_dir() and program.current:
             self._known = None  # another process may have added to it meanwhile
             values = {**self._all(), **self._new}
-            with suppress(SuiteError), writing(root):  # that it cannot be written costs time, no verdict
+            with suppress(SuiteError), writing(self._root):  # that it cannot be written costs time, no verdict
                 self._path.parent.mkdir(exist_ok=True)
                 write_json(self._path, {"values": values, "sum": digest(values)})
             self._known = values
@@ -96,7 +97,7 @@ class Values:
 
     def _key(self, reading: Reading, program: Program) -> str | None:
         """Digest of all that can change what a reading finds; None where that is not known."""
-        profile = self._evidence.profile
+        profile = self._access.profile
         follows = isinstance(reading, PerSeed | Constant) or (isinstance(reading, Released) and not profile.released)
         if not follows:
             return None
@@ -116,7 +117,7 @@ class Values:
             Unavailable: it is not computed.
         """
         try:
-            result = self._evidence.one(cell)
+            result = self._one(cell)
         except SuiteError as fault:
             return f"{cell.key}: {fault}"
         before, found = self._sums.get(result.key, (None, ""))

@@ -15,11 +15,19 @@ from baselines.protocol import Outputs, Reading
 from suite.train.order import View
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from baselines.protocol import Taps
     from suite.train.numerics import Numerics
-    from suite.train.stream import Source
+
+    class Source(Protocol):
+        """What is asked of the training images; `suite.train.stream.Source` says more."""
+
+        def __len__(self) -> int: ...
+
+        def read(self, slices: Iterable[Sequence[View]], /) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+            """The views of each slice, and their labels."""
+
 
 CHUNK = 256  # views of one forward pass whose answers are kept
 FAR = 4.0  # standard errors between a teacher's accuracy and its published one at which they are not the same
