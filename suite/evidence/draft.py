@@ -7,7 +7,8 @@ import json
 import shutil
 import time
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from suite.evidence.seal import write_json, write_seal
 from suite.together import count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -159,15 +160,36 @@ def _packed(arrays: Mapping[str, NDArray[Any] | np.generic]) -> bytes:
     return buffer.getvalue()
 
 
+class LazyLines(Sequence[Mapping[str, Any]]):
+    """Records of a file with one JSON object a line, read when first asked for."""
+
+    def __init__(self, path: Path) -> None:
+        """Nothing is read yet."""
+        self._path = path
+
+    @cached_property
+    def _records(self) -> list[Mapping[str, Any]]:
+        return [json.loads(line) for line in self._path.read_text(encoding="utf-8").splitlines()]
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._records[index]
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+
 class LazyArrays(Mapping[str, "NDArray[Any]"]):
     """Arrays of an ``.npz`` file, each loaded when first asked for."""
 
     def __init__(self, path: Path) -> None:
-        """Read the names only."""
+        """Nothing is read yet."""
         self._path = path
         self._loaded: dict[str, NDArray[Any]] = {}
-        with zipfile.ZipFile(path) as archive:
-            self._names = [name.removesuffix(".npy") for name in archive.namelist()]
+
+    @cached_property
+    def _names(self) -> list[str]:
+        with zipfile.ZipFile(self._path) as archive:
+            return [name.removesuffix(".npy") for name in archive.namelist()]
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         if name not in self._names:

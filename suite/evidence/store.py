@@ -29,7 +29,7 @@ from filelock import FileLock, Timeout
 from suite.errors import Diverged, SuiteError, Unobtainable
 from suite.evidence.cell import Cell, Result
 from suite.evidence.disk import Unwritable, sync, writing
-from suite.evidence.draft import ARRAYS, CHECKPOINTS, METRICS, RECORD, Draft, LazyArrays, sweep
+from suite.evidence.draft import ARRAYS, CHECKPOINTS, METRICS, RECORD, Draft, LazyArrays, LazyLines, sweep
 from suite.evidence.seal import FORMAT, SEAL, Damaged, read_seal, write_json
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ class Store:
             key=key,
             folder=folder,
             arrays=LazyArrays(folder / ARRAYS),
-            metrics=[json.loads(line) for line in (folder / METRICS).read_text(encoding="utf-8").splitlines()],
+            metrics=LazyLines(folder / METRICS),
             environment=record["environment"],
             seconds=seal["seconds"],
             seed=record["seed"],

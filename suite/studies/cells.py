@@ -16,6 +16,7 @@ from suite.measure.probes import names
 from suite.methods import methods
 from suite.sections import EMBEDDED
 from suite.studies.embedded import embedded_digest
+from suite.studies.once import once_a_profile
 from suite.train.recipe import Evaluate, Recipe
 
 if TYPE_CHECKING:
@@ -229,6 +230,7 @@ def _recipe(profile: Profile, *changes: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+@once_a_profile
 def network(profile: Profile, role: str, seed: int) -> Cell:
     """Train the network that plays ``role``, without a teacher, with the recipe the profile gives it."""
     played = profile.network(role)
@@ -274,6 +276,7 @@ def student(
     """
     chosen = {name: list(value) if isinstance(value, tuple) else value for name, value in (options or {}).items()}
 
+    @once_a_profile
     def cell(profile: Profile, seed: int) -> Cell:
         distill = profile.section("distill")
         if length not in distill["lengths"]:
@@ -382,6 +385,7 @@ def representation(
     """
     chosen = sorted(names() if probes is None else {probes} if isinstance(probes, str) else set(probes))
 
+    @once_a_profile
     def cell(profile: Profile, seed: int) -> Cell:
         profile.network(role)
         embedded = profile.section("data")["source"] in EMBEDDED

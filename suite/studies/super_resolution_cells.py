@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from suite.evidence.cell import Cell
 from suite.evidence.code import code_digest
 from suite.studies.embedded import PHOTOGRAPHS, embedded_digest
+from suite.studies.once import once_a_profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +25,7 @@ def enlarger(module: str = "multi_depth", *, trained: bool = True) -> Callable[[
         trained: whether to train it, or to measure it as initialised (a control).
     """
 
+    @once_a_profile
     def cell(profile: Profile, seed: int) -> Cell:
         asked = dict(profile.section(SECTION))
         network = {"features": asked.pop("features"), "blocks": asked.pop("blocks"), "module": module}
