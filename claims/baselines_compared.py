@@ -16,17 +16,19 @@ Command: ``nox -s claims -- -k baselines``.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from claims import _arms as arms
 from claims.papers import DISTILLATION_DYNAMICS
-from suite.claim import Claim, Control, Criterion, Deviation, Published, Role
+from suite.claim import Claim, Control, Criterion, Deviation, PerSeed, Published, Role
 from suite.judge import Region
 from suite.methods import methods
 from suite.studies.cells import student
 
 if TYPE_CHECKING:
     from suite.claim.readings import Subject
+    from suite.evidence.cell import Result
     from suite.methods import MethodFacts
 
 REFERENCE = "soft_kd"
@@ -90,16 +92,33 @@ def _criterion(name: str, method: MethodFacts) -> Criterion:
         negative_controls=_negative(name, method),
         published=(Published(DISTILLATION_DYNAMICS, f"text of {method.source}", text="at its own recipe"),),
         figure="paired",
+        title=method.title,
+        beside=_effective_weight(TABLE[name]),
     )
+
+
+def _effective_weight(subject: Subject) -> dict[str, PerSeed]:
+    """How much the method's own terms count beside SoftKD, at both ends of training (`baselines.effective`)."""
+    return {
+        f"effective weight, {end}": PerSeed((subject,), partial(_recorded, f"effective_weight_{array}"))
+        for end, array in (("start", "first"), ("end", "last"))
+    }
+
+
+def _recorded(array: str, result: Result) -> float:
+    return float(result.arrays[array])
 
 
 CLAIM = Claim(
     key="baselines_compared",
     finding="baselines",
+    compared_with=methods()[REFERENCE].title,
     sentence="Distilling features beats SoftKD at the same recipe.",
     papers=(DISTILLATION_DYNAMICS,),
     where="the methods' own papers; for ProjectorKD and SpectralKD the table of Distillation Dynamics",
-    notes="Weights are the published ones; none was tuned here. The noise is pooled over methods where that is fair.",
+    notes="Weights are the published ones; none was tuned here. The noise is pooled over methods where that is fair. "
+    "Effective weight: norm of the gradient of a method's own terms beside that of SoftKD's loss, on the last block of "
+    "the student that they reach, from the first to the last step.",
     deviations=(Deviation("recipe", "each paper its own", "one for all: alpha .9, temperature 1, no mixup"),),
     criteria=tuple(_criterion(name, method) for name, method in COMPARED.items()),
 )

@@ -33,7 +33,7 @@ from suite.session import Session, kept
 from suite.values import Values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from suite.claim import Claim, Criterion, Deviation, Expected, Reading
@@ -140,6 +140,7 @@ class Assessment:
         observed: what was measured, or None.
         controls: what was measured in each control of either kind, or None.
         cells: the cells it stands on.
+        beside: what is shown with it and not judged, by name; only what there is.
         expected: the expected verdict, or None.
         departs: whether verdict and expectation differ, or the rule changed since (never, where the profile was
             modified).
@@ -153,6 +154,7 @@ class Assessment:
     observed: Observed | None
     controls: dict[str, Observed | None]
     cells: tuple[Result, ...] = ()
+    beside: Mapping[str, Observed] = field(default_factory=dict)
     expected: Expected | None = None
     departs: bool = False
 
@@ -219,6 +221,7 @@ def assess_claim(claim: Claim, evidence: Evidence) -> list[Assessment]:
     asked = claim.asked_at(profile)
     found: dict[str, _Gathered] = {}
     controls: dict[str, dict[str, _Gathered]] = {}
+    beside: dict[str, dict[str, Observed | None]] = {}
     questions: dict[str, Question] = {}
     for criterion in asked:
         evidence.settle(criterion)
@@ -227,6 +230,10 @@ def assess_claim(claim: Claim, evidence: Evidence) -> list[Assessment]:
         controls[criterion.key] = {
             control.key: _gather(control.evidence, evidence, f"{name}/{control.key}", claim.program)
             for control in criterion.controls
+        }
+        beside[criterion.key] = {
+            what: _gather(reading, evidence, f"{name}/beside/{what}", claim.program).observed
+            for what, reading in criterion.beside.items()
         }
         seen = {key: gathered.observed for key, gathered in controls[criterion.key].items()}
         questions[criterion.key] = Question(
@@ -242,8 +249,8 @@ def assess_claim(claim: Claim, evidence: Evidence) -> list[Assessment]:
     evidence.values.save(claim.program)
     judged = judge_family(questions)
     return [
-        _assessment(claim, criterion, evidence, judged[criterion.key], found[criterion.key], controls[criterion.key])
-        for criterion in asked
+        _assessment(claim, one, evidence, judged[one.key], found[one.key], controls[one.key], beside[one.key])
+        for one in asked
     ]
 
 
@@ -254,6 +261,7 @@ def _assessment(
     judgement: Judgement,
     found: _Gathered,
     controls: dict[str, _Gathered],
+    beside: Mapping[str, Observed | None],
 ) -> Assessment:
     profile = evidence.profile
     if isinstance(found.missing, Unverifiable):
@@ -282,6 +290,7 @@ def _assessment(
         observed=found.observed,
         controls={key: gathered.observed for key, gathered in controls.items()},
         cells=tuple(cells.values()),
+        beside={name: seen for name, seen in beside.items() if seen is not None and not seen.broken},
         expected=expected,
     )
     if expected is None:

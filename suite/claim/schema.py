@@ -162,6 +162,10 @@ class Criterion:
         needs: what a profile must have for the criterion to be asked there at all, as its file names it
             (``networks.CaiT-S24``, ``distill.widths``); ``released`` where released figures are the evidence.
         expected: the expected verdict by profile name; as a rule from the claims' ``expected.jsonl``.
+        title: name of its row, where its claim's criteria form a table; the key unless given.
+        variant_of: key of the criterion that asks the same under another condition; its row stands above.
+        condition: which condition that is, in a few words.
+        beside: other numbers of the same evidence, by name: shown with the verdict, never judged, asked for by no run.
     """
 
     key: str
@@ -179,6 +183,10 @@ class Criterion:
     figure: str = ""
     role: Role = Role.ASSERTED
     positive_controls: tuple[Control, ...] = ()
+    title: str = ""
+    variant_of: str = ""
+    condition: str = ""
+    beside: Mapping[str, Reading] = field(default_factory=dict)
 
     @property
     def controls(self) -> tuple[Control, ...]:
@@ -206,6 +214,7 @@ class Claim:
         notes: what a reader must know besides, one paragraph.
         finding: key of the finding it belongs to.
         program: the files that state it and compute its numbers; None for a claim that is made in passing.
+        compared_with: what every criterion is a difference to, where together they form one table; else empty.
     """
 
     key: str
@@ -217,6 +226,7 @@ class Claim:
     notes: str = ""
     finding: str = ""
     program: Program | None = field(default=None, compare=False, repr=False)
+    compared_with: str = ""
 
     def asked_at(self, profile: Profile) -> tuple[Criterion, ...]:
         """The criteria that can be asked at this profile; none, where it asks other claims."""

@@ -21,8 +21,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--into",
         metavar="FILE",
-        help="replace what stands in this file between the markers findings, verdicts, words and reproductions, and "
-        "the figures that it shows, where it has them",
+        help="replace what stands in this file between the markers findings, verdicts, words, comparison and "
+        "reproductions, and the figures that it shows, where it has them",
     )
 
 
@@ -31,7 +31,8 @@ def run(session: Session, options: argparse.Namespace) -> int:
     from suite import catalog
     from suite.assess import open_evidence
     from suite.show import findings, reproductions, verdicts
-    from suite.show.markdown import as_markdown, fill, renew
+    from suite.show.comparison import comparisons
+    from suite.show.markdown import as_markdown, comparison_markdown, fill, renew
 
     claims, evidence = common.chosen(session), open_evidence(session)
     sessions = common.judged(claims, evidence)
@@ -45,6 +46,7 @@ def run(session: Session, options: argparse.Namespace) -> int:
             "findings": lambda: findings.as_markdown(rows),
             "verdicts": lambda: as_markdown(own),
             "words": verdicts.meanings_table,
+            "comparison": lambda: comparison_markdown(comparisons(everything)),
             "reproductions": lambda: reproductions.as_markdown(
                 reproductions.table(reproductions.read(), catalog.discover())
             ),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from suite.assess import Assessment
+    from suite.show.comparison import Comparison
 
 MARKER = "verdicts"
 _COLUMNS = ("claim", "what is said", "published", "measured [95 %]", "control", "verdict")
@@ -55,6 +56,20 @@ def as_markdown(assessments: Sequence[Assessment]) -> str:
             )
         )
     return "\n".join([*rows, "", *_footnotes(assessments)]) + "\n"
+
+
+def comparison_markdown(tables: Sequence[Comparison]) -> str:
+    """Every comparison: a row a method, one set of columns a profile, and below it what depends on a condition."""
+    return "\n\n".join(map(_comparison, tables)) + "\n"
+
+
+def _comparison(table: Comparison) -> str:
+    columns = [f"{profile}: {column}" for profile in table.profiles for column in table.columns]
+    rows = [_row(["method", *columns]), _row(["---"] * (len(columns) + 1))]
+    for row in table.rows:
+        texts = [text for profile in table.profiles for text in table.cells(row, profile)]
+        rows.append(_row([row.title, *texts]))
+    return "\n\n".join(["\n".join(rows), *table.depends(), table.legend()])
 
 
 def _footnotes(assessments: Sequence[Assessment]) -> list[str]:
@@ -108,14 +123,15 @@ def renew(path: Path, drawn: Path, profile: str) -> list[Path]:
     Args:
         path: the file; it shows ``figures/CLAIM.CRITERION.png`` in some folder.
         drawn: the report page's figures.
-        profile: whose figures.
+        profile: whose figures; that of a comparison shows every profile.
 
     Returns:
         Those that were replaced by another picture.
     """
     changed = []
     for link, name in re.findall(r"\]\(((?:[\w.-]+/)*figures/([\w.]+)\.png)\)", path.read_text(encoding="utf-8")):
-        new, old = drawn / f"{name}.{profile}.png", path.parent / link
+        of_all, old = drawn / f"{name}.png", path.parent / link
+        new = of_all if of_all.is_file() else drawn / f"{name}.{profile}.png"
         if new.is_file() and (not old.is_file() or new.read_bytes() != old.read_bytes()):
             shutil.copyfile(new, old)
             changed.append(old)

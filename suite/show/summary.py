@@ -18,6 +18,7 @@ Schema 2. At the top: ``schema``, ``date`` (ISO 8601, UTC), ``commit``, ``machin
 ``role``             ``asserted`` by the paper, or our ``probe``
 ``scope, profile``   how far the evidence reaches; ``modified`` lists what the command line changed
 ``deviations``       ``what, paper, ours`` of every stated difference from the papers
+``beside``           values by seed of what is shown with the verdict and not judged, by name; may be empty
 ``expected``         the expected verdict: ``verdict, because, since, status, digest``, or null; ``status`` is
                      ``registered`` (before the evidence) or ``recorded`` (after it)
 ``departs``          whether the verdict differs from the expected one, or the rule changed since
@@ -114,6 +115,7 @@ def criterion_json(assessment: Assessment) -> dict[str, Any]:
         "profile": assessment.profile.name,
         "modified": list(assessment.profile.modified),
         "deviations": _deviations(assessment.deviations),
+        "beside": {name: [finite(value) for value in seen.values] for name, seen in assessment.beside.items()},
         "expected": _expected(assessment),
         "departs": assessment.departs,
         "command": assessment.command,

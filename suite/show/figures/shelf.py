@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 INDEX = "figures.json"
-_CODE = ("suite.show.figures.plots", "suite.show.figures.export")
+_CODE = ("suite.show.figures.plots", "suite.show.figures.forest", "suite.show.figures.export")
 _LIBRARIES = ("matplotlib", "numpy", "scipy")
 _NOT_DRAWN = ("backend", "interactive", "webagg", "savefig.directory", "keymap")  # settings of windows
 

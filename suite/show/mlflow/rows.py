@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 from suite.assess import claim_word
 from suite.evidence.cell import digest
 from suite.show import describe
+from suite.show.comparison import comparisons
 from suite.show.links import card_link, slug
+from suite.show.markdown import comparison_markdown
 from suite.show.mlflow.names import flatten, listed, unique
 from suite.show.numbers import finite
 from suite.show.runs import reached, runs
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from suite.assess import Assessment
     from suite.claim import Paper
     from suite.profile import Profile
+    from suite.show.comparison import Comparison
     from suite.show.runs import Run
 
 NOTE = "mlflow.note.content"  # the tag that the UI shows as the description
@@ -159,14 +162,14 @@ def rows(assessments: Sequence[Assessment], *, figures: Path | None = None) -> l
         assessments: all criteria of each claim.
         figures: the folder of the report page's figures; None for none.
     """
-    return [*_cell_rows(assessments), *(_summary_row(assessment, figures) for assessment in assessments)]
+    summaries = [_summary_row(assessment, figures) for assessment in assessments]
+    return [*_cell_rows(assessments), *summaries, *(_comparison_row(one, figures) for one in comparisons(assessments))]
 
 
-def _figures(assessment: Assessment, folder: Path | None) -> tuple[Path, ...]:
-    """The figure that the report page has of a criterion, in every format."""
+def _figures(name: str, folder: Path | None) -> tuple[Path, ...]:
+    """A figure of the report page, in every format."""
     if folder is None:
         return ()
-    name = slug(f"{assessment.name}.{assessment.profile.name}")
     return tuple(path for ending in (".svg", ".png") if (path := folder / f"{name}{ending}").is_file())
 
 
@@ -230,7 +233,11 @@ def _summary_row(assessment: Assessment, figures: Path | None) -> Row:
         numbers |= {"mean": interval.estimate, "low": interval.low, "high": interval.high, "n": float(interval.n)}
         if published is not None:
             numbers["difference"] = interval.estimate - published
-    kept = {name: finite(value) for name, value in numbers.items()}
+    numbers |= {name: sum(seen.values) / len(seen.values) for name, seen in assessment.beside.items() if seen.values}
+    contrasts = {f"less {one.name}": one.contrast for one in assessment.judgement.controls if one.contrast}
+    numbers |= {name: contrast.estimate for name, contrast in contrasts.items()}
+    labels = unique(numbers)
+    kept = {labels[name]: finite(value) for name, value in numbers.items()}
     profile = profile_name(assessment.profile)
     expected = assessment.expected
     return Row(
@@ -258,7 +265,27 @@ def _summary_row(assessment: Assessment, figures: Path | None) -> Row:
         },
         metrics=tuple((name, value, 0) for name, value in kept.items() if value is not None),
         document=json.dumps(criterion_json(assessment), indent=1, allow_nan=False, ensure_ascii=False),
-        figures=_figures(assessment, figures),
+        figures=_figures(slug(f"{assessment.name}.{assessment.profile.name}"), figures),
+    )
+
+
+def _comparison_row(table: Comparison, figures: Path | None) -> Row:
+    """The table of a claim that compares, with its figure, as one run."""
+    profiles = ", ".join(table.profiles)
+    return Row(
+        key=table.name,
+        experiment=experiment_name(table.claim.papers[0]),
+        name=f"comparison · {table.claim.key} ({profiles})",
+        claims=frozenset((table.claim.key,)),
+        tags={
+            "kind": "comparison",
+            "claim": table.claim.key,
+            "claims": listed([table.claim.key]),
+            "profile": profiles,
+            "method": f"compared with {table.claim.compared_with}",
+            NOTE: f"**{table.claim.sentence}**\n\n{comparison_markdown([table])}",
+        },
+        figures=_figures(slug(table.name), figures),
     )
 
 

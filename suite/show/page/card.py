@@ -9,7 +9,7 @@ from suite.show import describe
 from suite.show.mlflow.rows import experiment_name, run_name
 from suite.show.numbers import interval_text, number, plural, with_unit
 from suite.show.page.markup import Content, Markup, join, link, tag
-from suite.show.page.pieces import chip, departure, paper_link
+from suite.show.page.pieces import chip, departure, figure, paper_link
 from suite.show.recorded import periods
 from suite.show.runs import seconds_per_seed
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from suite.assess import Assessment
     from suite.judge import ControlJudgement
-    from suite.show.page.item import Item, Picture
+    from suite.show.page.item import Item
 
 _LISTED = 40  # more values than this are summed up
 
@@ -47,7 +47,7 @@ def card(item: Item) -> Markup:
         class_="facts",
     )
     rest = tag("div", _deviations(assessment), _history(item), _provenance(item), class_="rest")
-    return tag("article", head, tag("div", facts, _figure(item.picture), class_="columns"), rest, id=item.anchor)
+    return tag("article", head, tag("div", facts, figure(item.picture), class_="columns"), rest, id=item.anchor)
 
 
 def _scope(assessment: Assessment) -> str:
@@ -154,17 +154,6 @@ def _outlook(assessment: Assessment) -> Iterator[tuple[str, Content]]:
         yield "Expected", "nothing is held to a profile that was changed"
     else:
         yield "Expected", "no verdict at this profile"
-
-
-def _figure(picture: Picture) -> Markup:
-    if picture.image is None:
-        return tag("figure", tag("figcaption", f"No figure: {picture.caption}"), class_="none")
-    files = [link(f"figures/{picture.file}.{ending}", ending.upper()) for ending in ("svg", "png")]
-    return tag(
-        "figure",
-        tag("div", picture.image, class_="drawing"),
-        tag("figcaption", f"{picture.caption} ", join(files, ", ")),
-    )
 
 
 def _deviations(assessment: Assessment) -> Markup:

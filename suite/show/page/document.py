@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from suite.show.figures.palette import stylesheet as figure_colours
 from suite.show.numbers import plural
 from suite.show.page import palette
+from suite.show.page.comparison import section as comparison
 from suite.show.page.item import sections as by_claim
 from suite.show.page.markup import Markup, join, link, tag
 from suite.show.page.matrix import BEST_FIRST, controls, matrix, overview
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from suite.assess import Evidence
     from suite.profile import Profile
+    from suite.show.page.comparison import Compared
     from suite.show.page.item import Item
 
 
@@ -41,6 +43,7 @@ def document(
     stamp: Stamp,
     *,
     absent: Sequence[Evidence] = (),
+    compared: Sequence[Compared] = (),
     more: Sequence[Markup | None] = (),
 ) -> str:
     """The page.
@@ -50,12 +53,13 @@ def document(
         profiles: the scales they come from.
         stamp: printed in the page; nothing else depends on the day.
         absent: what has no evidence yet, to say how to get it.
+        compared: the comparisons, each with its figure.
         more: further sections, below the verdicts.
     """
     found = by_claim(items)
     body = [
         _masthead(items, stamp),
-        tag("main", overview(found), controls(found), matrix(found), id="verdicts"),
+        tag("main", overview(found), *map(comparison, compared), controls(found), matrix(found), id="verdicts"),
         *more,
         _reading(profiles, absent),
         _footer(stamp),

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from suite.assess import Assessment, ClaimWord
     from suite.claim import Paper
     from suite.judge import Verdict
+    from suite.show.page.item import Picture
 
 
 def chip(verdict: Verdict, *, after: str = "") -> Markup:
@@ -37,3 +38,15 @@ def departure(assessment: Assessment) -> Markup | None:
 def paper_link(paper: Paper) -> Markup:
     """A paper's title as a link to its abstract."""
     return link(paper.link, f"{paper.title} (arXiv:{paper.arxiv}{paper.version})")
+
+
+def figure(picture: Picture) -> Markup:
+    """A figure with its caption and files; why there is none, where there is none."""
+    if picture.image is None:
+        return tag("figure", tag("figcaption", f"No figure: {picture.caption}"), class_="none")
+    files = [link(f"figures/{picture.file}.{ending}", ending.upper()) for ending in ("svg", "png")]
+    return tag(
+        "figure",
+        tag("div", picture.image, class_="drawing"),
+        tag("figcaption", f"{picture.caption} ", join(files, ", ")),
+    )
