@@ -8,14 +8,19 @@ Each method has controls of its own. A method that compares features is also run
 images, and on zeros: one that gains as much from either gains nothing from what its teacher knows of the image. A
 method on the logits alone is also run under a teacher that was never trained.
 
-Cost: two or three students per method and seed; ``[distill] left_out`` names the methods that a profile leaves to a
-longer one.
+A weight of .2 on a sum is not a weight of .2 on a mean. Where a profile asks for one effective weight
+(``[distill.options.all]``), every method that adds terms to SoftKD's is judged a second time with them counting alike,
+and the comparison says which verdicts depend on it.
+
+Cost: two or three students per method and seed, and as many again at an effective weight; ``[distill] left_out`` names
+the methods that a profile leaves to a longer one.
 Expect: the order of methods cannot be resolved at small scale; what their gain is made of can.
 Command: ``nox -s claims -- -k baselines``.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +30,7 @@ from suite.claim import Claim, Control, Criterion, Deviation, PerSeed, Published
 from suite.judge import Region
 from suite.methods import methods
 from suite.studies.cells import student
+from suite.studies.weighted_cells import ASKED, OF_ALL, student_at_weight
 
 if TYPE_CHECKING:
     from suite.claim.readings import Subject
@@ -109,6 +115,39 @@ def _recorded(array: str, result: Result) -> float:
     return float(result.arrays[array])
 
 
+def _at_equal_weight(name: str, method: MethodFacts) -> Criterion:
+    """The same criterion where every method's own terms count as much, whatever weight their papers print."""
+
+    def under(target: str) -> Subject:
+        return student_at_weight(name, LAYERS.get(name), target=target)
+
+    return replace(
+        _criterion(name, method),
+        key=f"{name}_at_equal_weight",
+        role=Role.PROBE,
+        sentence=f"{method.title} ends above SoftKD where its own terms count as much as every other method's.",
+        evidence=arms.gain(under("features"), arms.SOFT),
+        negative_controls=(
+            Control(
+                "shuffled_images",
+                "The same method and weight on the teacher's features of other images must not beat SoftKD.",
+                arms.gain(under("shuffled_images"), arms.SOFT),
+            ),
+            Control(
+                "zeros",
+                "The same method and weight on zeros in place of the teacher's features must not beat SoftKD.",
+                arms.gain(under("zeros"), arms.SOFT),
+            ),
+        ),
+        needs=(f"distill.options.{OF_ALL}.{ASKED}",),
+        variant_of=name,
+        condition="at equal effective weight",
+        beside=_effective_weight(under("features")),
+    )
+
+
+WEIGHED = {name: method for name, method in COMPARED.items() if method.compares_features}
+
 CLAIM = Claim(
     key="baselines_compared",
     finding="baselines",
@@ -120,5 +159,8 @@ CLAIM = Claim(
     "Effective weight: norm of the gradient of a method's own terms beside that of SoftKD's loss, on the last block of "
     "the student that they reach, from the first to the last step.",
     deviations=(Deviation("recipe", "each paper its own", "one for all: alpha .9, temperature 1, no mixup"),),
-    criteria=tuple(_criterion(name, method) for name, method in COMPARED.items()),
+    criteria=(
+        *(_criterion(name, method) for name, method in COMPARED.items()),
+        *(_at_equal_weight(name, method) for name, method in WEIGHED.items()),
+    ),
 )

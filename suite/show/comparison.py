@@ -15,6 +15,7 @@ from suite.judge import ControlKind
 from suite.show.numbers import interval_text, plural
 from suite.show.verdicts import marked
 from suite.studies.cells import TRAIN
+from suite.studies.weighted_cells import STUDY as TRAIN_AT_WEIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -89,7 +90,7 @@ class Entry:
             cells = [subject(profile, profile.seeds[0]) for subject in reading.subjects]
         except Unavailable:
             return None
-        if len(cells) != len(("with it", "without")) or any(cell.study != TRAIN for cell in cells):
+        if len(cells) != len(("with it", "without")) or any(c.study not in (TRAIN, TRAIN_AT_WEIGHT) for c in cells):
             return None
         from suite.studies.step_cost import step_cost  # noqa: PLC0415 - torch, not needed to show what is there already
 

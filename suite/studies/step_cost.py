@@ -30,8 +30,6 @@ from suite.sections import EMBEDDED
 from suite.studies.networks import make_student
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from suite.evidence.cell import Cell
 
 IMAGES = 8  # on which operations are counted: few, and enough for what compares images with one another
@@ -108,14 +106,14 @@ def _channels(network: nn.Module) -> int:
 def _transform(shape: Any, axes: Any, *_: Any, out_shape: Any = None, **__: Any) -> int:
     """Operations of a real transform; one back to real numbers gives more values than it takes."""
     wide = max(shape, out_shape, key=math.prod)
-    return round(2.5 * math.prod(wide) * math.log2(max(2, math.prod(wide[axis] for axis in axes))))
+    return int(2.5 * math.prod(wide) * math.log2(max(2, math.prod(wide[axis] for axis in axes))))
 
 
 def _complex(shape: Any, axes: Any, *_: Any, **__: Any) -> int:
-    return round(5 * math.prod(shape) * math.log2(max(2, math.prod(shape[axis] for axis in axes))))
+    return int(5 * math.prod(shape) * math.log2(max(2, math.prod(shape[axis] for axis in axes))))
 
 
-TRANSFORMS: Mapping[Any, Any] = {
+TRANSFORMS: dict[Any, Any] = {
     torch.ops.aten._fft_r2c: _transform,  # noqa: SLF001 - the names under which torch calls them
     torch.ops.aten._fft_c2r: _transform,  # noqa: SLF001
     torch.ops.aten._fft_c2c: _complex,  # noqa: SLF001
