@@ -46,13 +46,18 @@ def screen(
     """
     room = max(width, NARROWEST)
     below = [_totals(assessments), *notes, *_ending(assessments)]
-    lines: list[str] = []
+    whole = [_finding(one, room, head=None, sentence=None) for one in shown]
     for head, sentence, remark in _SIZES:
-        lines = [line for one in shown for line in _finding(one, room, head=head, sentence=sentence)]
-        lines += ["", *(line for each in below for line in _cut(_wrapped(each, room), remark, room)), *hints]
-        if room < COMFORTABLE or len(lines) <= LINES:
+        blocks = [_finding(one, room, head=head, sentence=sentence) for one in shown]
+        last = ["", *(line for each in below for line in _cut(_wrapped(each, room), remark, room)), *hints]
+        spare = LINES - len(last) - sum(map(len, blocks))
+        if room < COMFORTABLE or spare >= 0:
             break
-    return "\n".join(lines)
+    for index, full in enumerate(whole):
+        if 0 < len(full) - len(blocks[index]) <= spare:  # what is left goes to those that were cut, the first first
+            spare -= len(full) - len(blocks[index])
+            blocks[index] = full
+    return "\n".join([*(line for block in blocks for line in block), *last])
 
 
 def _ending(assessments: Sequence[Assessment]) -> list[str]:

@@ -97,6 +97,15 @@ def test_much_that_departs_and_many_profiles_still_fit_on_one_screen():
     assert "…" in text
 
 
+def test_lines_that_are_left_go_to_sentences_that_were_cut():
+    long = "word " * 75 + "end."
+    text = screen([made(long)] * 9, [assessment(Verdict.REPRODUCED)], width=COMFORTABLE)
+    lines = text.splitlines()
+    assert len(lines) == LINES
+    assert text.count("end.") + text.count("…") == 9
+    assert text.index("end.") < text.index("…")
+
+
 def test_counts_of_every_column_are_summed_up():
     mixed = [assessment(Verdict.REPRODUCED), assessment(Verdict.ERROR, profile="frozen-first-class")]
     text = screen([], mixed, width=100)
