@@ -19,7 +19,8 @@ What makes it fast, with q, k, v of one image and head h, weights L, W and biase
 * **Tiles.** The two maps of a tile that are alive at a time stay within a fixed number of bytes, :data:`TILE`.
 
 On one CPU thread CaiT-S24 at 224 px takes 0.79 of timm's time for one image, 0.72 for eight and 0.57 for 32; its
-attention 0.59, 0.59 and 0.35. A batch of eight keeps about a third of the memory in its attention.
+attention 0.59, 0.59 and 0.35. In processor time, measured again with torch 2.15 on a machine that others used as well,
+it was 0.60 to 0.77 for eight and 0.53 for 32. A batch of eight keeps about a third of the memory in its attention.
 ``tests/bench/test_bench_cait.py`` measures it anew. Not run on a GPU.
 
 Inside, autocast is off: on a GPU it would have the softmax written in float32, which sums in float32 as it is. On a GPU

@@ -33,7 +33,7 @@ def test_ctrl_c_ends_the_following_alone_and_the_same_command_attaches_again(pro
     assert f"submitted, job {after} (PENDING: Dependency): after" in status
     text = first.interrupt()
     assert first.process.returncode == 130
-    assert f"jobs {long}, {after} go on: 'python -m suite status' shows them" in text
+    assert re.search(rf"jobs {long}, {after} go on: 'python -m suite status [^']*--profile [^']*' shows\s+them", text)
     assert text.endswith(f"suite: following ended; jobs {long}, {after} go on")
     assert made.state(long) == "RUNNING"
 

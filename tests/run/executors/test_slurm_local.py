@@ -69,7 +69,8 @@ def test_jobs_outlive_ctrl_c_are_found_again_not_submitted_twice_and_resume_afte
         err = text_of(tmp_path / "said.txt") if submitting.wait(LONG) else ""
         assert submitting.returncode == 130, err
         job = str(parent(parent(first)))  # submitit names a local job by the process that watches over its tasks
-        assert f"job {job} goes on: 'python -m suite status' shows it, the same command follows it again" in err
+        status = "python -m suite status --profile toy.toml --device cpu"
+        assert f"job {job} goes on: '{status}' shows it, the same command follows it again" in err
         os.kill(first, 0)  # it does go on
 
         assert main(["status", "--profile", "toy.toml", "--device", "cpu"]) == 0
