@@ -21,7 +21,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     typed.add_bundles(parser)
     parser.add_argument("folder", metavar="DIR", help="the folder; it is made, and files of these names replaced")
     parser.add_argument("--by", default="anonymous", metavar="NAME", help="who ran this (default: anonymous)")
-    parser.add_argument("--url", default="", metavar="URL", help="where the folder will be served, for the commands")
+    parser.add_argument(
+        "--url", default="", metavar="URL", help="where the folder will be served, for the commands (default: not said)"
+    )
 
 
 def run(session: Session, options: argparse.Namespace) -> int:
