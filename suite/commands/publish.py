@@ -21,9 +21,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     typed.add_bundles(parser)
     parser.add_argument("folder", metavar="DIR", help="the folder; it is made, and files of these names replaced")
     parser.add_argument("--by", default="anonymous", metavar="NAME", help="who ran this (default: anonymous)")
-    parser.add_argument(
-        "--url", default="", metavar="URL", help="where the folder will be served, for the commands (default: not said)"
-    )
+    parser.add_argument("--url", metavar="URL", help="where the folder will be served, for the commands")
 
 
 def run(session: Session, options: argparse.Namespace) -> int:
@@ -37,7 +35,7 @@ def run(session: Session, options: argparse.Namespace) -> int:
     from suite.show.recorded import history
 
     if options.url and not is_address(options.url):
-        raise SuiteError(f"--url {options.url}: give an address that begins with http:// or https://")
+        raise SuiteError(f"--url {(options.url or '')}: give an address that begins with http:// or https://")
     folder = Path(options.folder)
     evidence = open_evidence(session)
     evidence.for_others = True
@@ -45,7 +43,7 @@ def run(session: Session, options: argparse.Namespace) -> int:
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     packed, _ = common.pack(session, evidence, folder / name)
-    address = f"{options.url.rstrip('/')}/{name}" if options.url else ""
+    address = f"{(options.url or '').rstrip('/')}/{name}" if options.url else ""
     bundle = reproductions.Packed(name, packed.sha256, address)
     sessions = common.everything(session, evidence)
     assessments = common.assessments_of(sessions)
