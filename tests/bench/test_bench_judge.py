@@ -1,108 +1,81 @@
-"""Judging: from finished cells to verdicts, with every file verified on the way."""
+"""Judging: from finished cells to verdicts, as a person does it, with every file verified on the way."""
 
 from __future__ import annotations
 
+import json
 import os
-from collections import Counter
-from pathlib import Path
+import subprocess
+import sys
+from dataclasses import dataclass
 
-import numpy as np
 import pytest
-from bench_timing import Seconds, always, take_turns
+from bench_timing import Seconds
+from made_up import fill
 
 from suite import catalog, profile
-from suite.assess import Evidence, assess
 from suite.evidence.store import Store
-from suite.judge import Verdict
-from suite.measure.probes import find
 from suite.run.plan import plan
-from suite.train.recipe import Evaluate
 
-IMAGES, TEST_VIEWS, MOST = 597, 4 * 597, 10.0
-PER_IMAGE = (
-    *("magnitude", "scale", "intensity"),
-    *("entropy_global", "entropy_layer", "entropy_standardised"),
-    *("dc_share", "flatness", "flatness_permuted", "low_pass", "low_pass_permuted"),
-)
-# Tokens and channels of every layer of the networks of the desk profile, by timm's name.
-LAYERS = {
-    "cait_s24_224": [(16, 48)] * 24,
-    "deit_tiny_patch16_224": [(16, 24)] * 12,
-    "swin_small_patch4_window7_224": [(256, 16), (64, 32), (16, 64), (4, 128)],
-    "resnet18": [(64, 16), (16, 32), (4, 64), (4, 128)],
-}
+VERBS = ("judge", "list", "status", "explain")
+SEEDS = (4, 38)  # about 336 and 3,360 cells of the desk profile
+MOST_SECONDS, MOST_MIB, MOST_GROWTH = 3.0, 300.0, 1.5e-3  # of the processor; the last one a cell more
+
+RUN = """
+import contextlib, io, json, resource, sys
+from suite.cli import main
+with contextlib.redirect_stdout(io.StringIO()):
+    main(sys.argv[1:])
+used = resource.getrusage(resource.RUSAGE_SELF)
+print(json.dumps([used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]))
+"""
 
 
-def measure(cell, random):
-    shapes = LAYERS[cell.spec["network"]["timm"]]
-    found = {name: random.random((len(shapes), IMAGES)) for name in PER_IMAGE}
-    found |= {"clipped_share": np.zeros(len(shapes)), "images": np.int64(IMAGES)}
-    found |= dict(zip(("tokens", "channels"), np.array(shapes).T, strict=True))
-    for number, (_, channels) in enumerate(shapes):
-        found[f"pooled.{number:02d}"] = random.standard_normal((IMAGES, channels)).astype(np.float32)
-        found |= {f"{name}.{number:02d}": random.random(channels) for name in ("amplitude", "amplitude_permuted")}
-    last, channels = f"{len(shapes) - 1:02d}", shapes[-1][1]
-    for name in ("svd_dims", "shared_dims", "shared_dims_centred", "null_svd_dims", "null_shared_dims"):
-        found[f"{name}.{last}"] = random.integers(1, 4, (IMAGES, 4))
-    for name in ("shared_spectrum", "captured", "sep_curve", "sep_sorted", "sep_curve_permuted"):
-        found[f"{name}.{last}"] = np.sort(random.random(channels))
-    angles = (f"{kind}_{halves}" for kind in ("angles", "matched", "centred") for halves in ("cross", "split"))
-    found |= {f"{name}.{last}": random.random(IMAGES) for name in ("participation", *angles)}
-    given = {*find(cell.spec["probe"]).ARRAYS, "images", "tokens", "channels"}
-    return {name: values for name, values in found.items() if name.partition(".")[0] in given}, []
+@dataclass(frozen=True)
+class Cost:
+    """Of one command: seconds of the processor, and the most memory it took, in MiB."""
+
+    seconds: float
+    memory: float
 
 
-def train(cell, random):
-    epochs = sorted(Evaluate.of(cell.spec["evaluate"]).after(cell.spec["recipe"]["epochs"]))
-    steps = 6 * np.array(epochs)
-    correct = random.random(TEST_VIEWS) < 0.8
-    trajectory = np.append(np.linspace(20, 79, len(steps) - 1), 100 * correct.mean())
-    found = {"accuracy_last": trajectory[-1], "accuracy_best": trajectory.max(), "correct": correct}
-    found |= {"steps": steps, "trajectory": trajectory, "parameters": np.int64(50_000), "width": np.int64(24)}
-    depth = cell.spec["student"].get("config", {"depth": 12})["depth"]
-    for name in ("magnitude", "entropy_global", "entropy_layer", "entropy_standardised", "flatness"):
-        found[f"profile.{name}"] = random.random((len(steps), depth))
-    return found, [{"step": int(step), "loss": 1.0, "accuracy": 50.0} for step in steps]
-
-
-MADE_UP = {"measure": measure, "train": train}
-
-
-def fill(store, steps):
-    """Write every cell as if it had been computed."""
-    random = np.random.default_rng(0)
-    for step in steps:
-        draft = store.begin(step.cell)
-        if step.cell.spec.get("evaluate", {}).get("weights"):
-            (draft.folder / "weights.safetensors").write_bytes(random.bytes(3_000_000))
-        arrays, metrics = MADE_UP[step.cell.study](step.cell, random)
-        draft.finish({name: np.asarray(values) for name, values in arrays.items()}, metrics, seconds=1.0, device="cpu")
+def cost(*arguments):
+    """What a command costs, the least of three times."""
+    found = []
+    for _ in range(3):
+        done = subprocess.run(
+            [sys.executable, "-c", RUN, *arguments], capture_output=True, text=True, check=True, env=os.environ
+        )
+        found.append(Cost(*json.loads(done.stdout.splitlines()[-1])))
+    return min(found, key=lambda one: one.seconds)
 
 
 @pytest.fixture(scope="module")
 def evidence(tmp_path_factory):
-    """The folder SUITE_EVIDENCE names if it holds all cells of the desk profile, else one of made-up numbers."""
-    claims, desk = catalog.discover(), profile.load("desk")
-    given = os.environ.get("SUITE_EVIDENCE")
-    if given and not plan(claims, desk, Store(Path(given))).to_run:
-        return Path(given)
-    store = Store(tmp_path_factory.mktemp("evidence"))
-    fill(store, plan(claims, desk, store).steps)
-    return store.root
+    """By number of seeds: how many cells, and the folder of made-up numbers that was judged once."""
+    claims, desk, found = catalog.discover(), profile.load("desk"), {}
+    for seeds in SEEDS:
+        store = Store(tmp_path_factory.mktemp("evidence"))
+        steps = plan(claims, desk.with_seeds(seeds), store).steps
+        fill(store, steps)
+        cost("judge", "--evidence", str(store.root), "--seeds", str(seeds))
+        found[seeds] = len(steps), str(store.root)
+    return found
 
 
-def test_judging_everything_takes_seconds(evidence, ledger):
-    claims, desk = catalog.discover(), profile.load("desk")
-    cells = len(plan(claims, desk, Store(evidence)).steps)
+@pytest.mark.parametrize("verb", VERBS)
+def test_looking_at_evidence_takes_seconds(verb, evidence, ledger):
+    few, many = (evidence[seeds] for seeds in SEEDS)
+    given = [verb, *(["u_shape"] if verb == "explain" else [])]
+    costs = [
+        cost(*given, *(() if verb == "list" else ("--evidence", root, "--seeds", str(seeds))))
+        for seeds, (_, root) in evidence.items()
+    ]
+    ledger.show(lambda: None)
 
-    def judge():
-        return assess(claims, Evidence(desk, Store(evidence)))
+    def asserted(what, value, most):
+        assert ledger.compare(f"{verb}: {what}", Seconds(value, value), Seconds(most, most), threads=1, limit=1.0) <= 1
 
-    found = judge()
-    verdicts = Counter(assessment.verdict for assessment in found)
-    assert verdicts[Verdict.ERROR] == 0, [a.judgement.reason for a in found if a.verdict is Verdict.ERROR]
-    assert sum(bool(assessment.cells) for assessment in found) > len(found) / 2  # most of them stand on cells
-    times = take_turns(3, ours=always(judge))
-    ledger.show(judge)
-    what = f"judge {len(found)} criteria on {cells} cells / {MOST:g} s"
-    assert ledger.compare(what, times["ours"], Seconds(MOST, MOST), threads=1, limit=1.0) <= 1
+    asserted(f"{few[0]} cells / {MOST_SECONDS:g} s", costs[0].seconds, MOST_SECONDS)
+    asserted(f"MiB, {few[0]} cells / {MOST_MIB:g} MiB", costs[0].memory, MOST_MIB)
+    growth = (costs[1].seconds - costs[0].seconds) / (many[0] - few[0])
+    asserted(f"a cell more, to {many[0]:,} / {1e3 * MOST_GROWTH:g} ms", max(0.0, growth), MOST_GROWTH)
