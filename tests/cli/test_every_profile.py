@@ -17,6 +17,7 @@ from suite.evidence.store import Store
 from suite.judge import Verdict
 from suite.run.garbage import asked_for
 from suite.sections import EMBEDDED
+from suite.show.figures.drawing import sketch_of
 
 CLAIMS = discover()
 SYNSETS = ("n01440764", "n01443537", "n01484850")
@@ -58,13 +59,15 @@ def options(request, given, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", profiles.names())
 def test_no_claim_is_ever_an_error_and_every_reading_is_planned_or_says_why_not(name, options, tmp_path):
     profile = profiles.load(name, **options(name))
-    found = assess(CLAIMS, Evidence(profile, Store(tmp_path / "evidence")))
+    evidence = Evidence(profile, Store(tmp_path / "evidence"))
+    found = assess(CLAIMS, evidence)
     assert found
     errors = {one.name: one.judgement.reason for one in found if one.verdict is Verdict.ERROR}
     assert not errors
     for one in found:
         if one.verdict is Verdict.NOT_RUN:
             assert ACTIONS.search(one.judgement.reason), (one.name, one.judgement.reason)
+        assert drawn(one, evidence) in (True, one.judgement.reason)
     plans = [planned(reading, profile) for reading in readings(profile)]
     assert not [plan for plan in plans if isinstance(plan, str) and not ACTIONS.search(plan)]
     if profile.sections.get("data", {}).get("source") in EMBEDDED:
@@ -78,6 +81,14 @@ def readings(profile):
             if criterion.asked_at(profile):
                 controls = (*criterion.negative_controls, *criterion.positive_controls)
                 yield from (criterion.evidence, *(control.evidence for control in controls))
+
+
+def drawn(assessment, evidence):
+    """Whether the figure of a criterion can be drawn, or why it cannot be."""
+    try:
+        return sketch_of(assessment, evidence).caption != ""
+    except Unavailable as reason:
+        return str(reason)
 
 
 def planned(reading, profile):

@@ -55,5 +55,12 @@ def judged_once(tmp_path_factory, folder):
     return store.root
 
 
+def test_every_figure_of_the_desk_is_drawn(judged_once, folder):
+    told(judged_once, "report", folder=folder)
+    page = (judged_once / "report" / "index.html").read_text(encoding="utf-8")
+    assert page.count("<svg") > 100
+    assert "could not be drawn" not in page
+
+
 def test_no_verb_that_only_looks_loads_torch_once_all_is_there(judged_once, folder):
     assert told(judged_once, *VERBS, folder=folder) == [f"{verb.split()[0]} ran" for verb in VERBS]
