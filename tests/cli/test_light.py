@@ -15,7 +15,7 @@ from suite.evidence.store import Store
 from suite.run.plan import plan
 
 SEEDS = 2
-VERBS = ("list", "status", "judge", "explain u_shape", "table", "report", "register --log")
+VERBS = ("list", "status", "judge", "explain u_shape", "table", "register --log")
 RUN = """
 import contextlib, io, sys
 from suite.cli import main
