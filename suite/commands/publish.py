@@ -35,7 +35,7 @@ def run(session: Session, options: argparse.Namespace) -> int:
     from suite.show.recorded import history
 
     if options.url and not is_address(options.url):
-        raise SuiteError(f"--url {(options.url or '')}: give an address that begins with http:// or https://")
+        raise SuiteError(f"--url {options.url}: give an address that begins with http:// or https://")
     folder = Path(options.folder)
     evidence = open_evidence(session)
     evidence.for_others = True
@@ -43,7 +43,7 @@ def run(session: Session, options: argparse.Namespace) -> int:
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     packed, _ = common.pack(session, evidence, folder / name)
-    address = f"{(options.url or '').rstrip('/')}/{name}" if options.url else ""
+    address = f"{options.url.rstrip('/')}/{name}" if options.url else ""
     bundle = reproductions.Packed(name, packed.sha256, address)
     sessions = common.everything(session, evidence)
     assessments = common.assessments_of(sessions)
