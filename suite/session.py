@@ -97,6 +97,11 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
         """The command that computes and judges one claim."""
         return self.command("claims", "-k", claim, *more)
 
+    def replay(self, key: str) -> str:
+        """The command that takes the last step of a diverged training again; all but its evidence lies with the cell."""
+        evidence = ("--evidence", self.evidence) if self.evidence and self.evidence != evidence_folder() else ()
+        return shlex.join((*PROGRAM, "replay", key, *evidence))
+
     def anchored(self) -> Session:
         """The same session with paths that hold from any folder."""
 

@@ -257,5 +257,4 @@ def print_left(made: Plan, evidence: Evidence, *, workers: int | None = 1, failu
 
     left, looks = without_submitted(made, Ledger(evidence.own))
     costs = estimate(left, evidence.profile, workers=workers)
-    status = evidence.session.command("status")
-    print_plan(left, evidence.profile, costs, console(), looks=looks, failures=failures, status=status)
+    print_plan(left, evidence.profile, costs, console(), looks=looks, failures=failures, session=evidence.session)

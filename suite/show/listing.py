@@ -12,6 +12,7 @@ from rich.text import Text
 
 from suite.evidence.store import diverged
 from suite.run.progress import duration
+from suite.session import Session
 from suite.show import describe
 from suite.show.numbers import number, plural, ranges
 from suite.show.runs import group_of
@@ -78,7 +79,7 @@ def print_plan(
     *,
     looks: Mapping[str, Look] | None = None,
     failures: bool = False,
-    status: str = "python -m suite status",
+    session: Session | None = None,
 ) -> None:
     """Print which cells the claims need, which are on disk, and what the rest will take.
 
@@ -89,7 +90,7 @@ def print_plan(
         console: where to.
         looks: what is known of cells that jobs have in hand or lost, by key.
         failures: print every failed or damaged cell with its reason, not the number alone.
-        status: the command that does.
+        session: of the commands that are named; by default that of the profile alone.
     """
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("study", "cells", "seeds", "state", "to run", "feeds (criteria)"):
@@ -111,7 +112,7 @@ def print_plan(
         console.print(Text(text))
     for name, reason in plan.impossible:
         console.print(Text(f"cannot be asked at {profile.name}: {name}: {reason}"))
-    _print_failures(plan, console, failures=failures, status=status)
+    _print_failures(plan, console, failures=failures, session=session or Session(profile=profile.name))
 
 
 def _total(plan: Plan, costs: Estimate) -> str:
@@ -173,15 +174,14 @@ def _by_job(plan: Plan, looks: Mapping[str, Look]) -> list[str]:
     ]
 
 
-def _print_failures(plan: Plan, console: Console, *, failures: bool, status: str) -> None:
+def _print_failures(plan: Plan, console: Console, *, failures: bool, session: Session) -> None:
     bad = [step for step in plan.steps if step.state.word in ("failed", "damaged")]
     if bad and not failures:
-        text = f"{plural(len(bad), 'cell')} failed or damaged: {status} tells why"
+        text = f"{plural(len(bad), 'cell')} failed or damaged: {session.command('status')} tells why"
         console.print(Text(text, style="bold"))
     for step in bad if failures else ():
-        again = (
-            f"; 'python -m suite replay {step.cell.key}' takes that step again" if diverged(step.state.detail) else ""
-        )
+        replay = session.replay(step.cell.key)
+        again = f"; '{replay}' takes that step again" if diverged(step.state.detail) else ""
         console.print(Text(f"{step.state.word}: {step.cell} ({step.cell.key}): {step.state.detail}{again}"))
 
 

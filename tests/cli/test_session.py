@@ -77,6 +77,12 @@ def test_what_is_stored_is_data_without_defaults(tmp_path):
     }
 
 
+def test_the_command_that_takes_a_step_again_says_where_the_evidence_lies_and_no_more(monkeypatch):
+    monkeypatch.delenv("SUITE_EVIDENCE", raising=False)
+    assert Session(profile="toy", seeds=2).replay("train-1") == "python -m suite replay train-1"
+    assert Session(evidence="my runs").replay("train-1") == "python -m suite replay train-1 --evidence 'my runs'"
+
+
 def said(tree):
     """What a module's calls and f-strings say: no docstrings, no default values."""
     for node in ast.walk(tree):

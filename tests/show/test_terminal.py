@@ -165,7 +165,7 @@ def test_the_dry_run_counts_shared_cells_once(planned, show):
     assert "measure edge 0-3 missing 2, partial 1, failed 1 4 made_up (1)" in text
     assert "measure low 0-3 done 3, damaged 1 1" in text
     assert "20 cells (done 11, missing 6, partial 1, failed 1, damaged 1); 9 to compute, about 36 s" in text
-    assert "2 cells failed or damaged: python -m suite status tells why" in text
+    assert "2 cells failed or damaged: python -m suite status --profile tiny tells why" in text
 
 
 def test_the_status_tells_why(planned, show):
