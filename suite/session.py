@@ -98,7 +98,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
         return self.command("claims", "-k", claim, *more)
 
     def replay(self, key: str) -> str:
-        """The command that takes the last step of a diverged training again; all but its evidence lies with the cell."""
+        """The command that takes a diverged training's last step again; all but the evidence lies with the cell."""
         evidence = ("--evidence", self.evidence) if self.evidence and self.evidence != evidence_folder() else ()
         return shlex.join((*PROGRAM, "replay", key, *evidence))
 
