@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 from suite.claim import PerSeed
 from suite.errors import Unavailable
 from suite.judge import ControlKind
+from suite.show.costs import counted
 from suite.show.numbers import interval_text, plural
 from suite.show.verdicts import marked
 from suite.studies.cells import TRAIN
 from suite.studies.weighted_cells import STUDY as TRAIN_AT_WEIGHT
+from suite.values import FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -92,9 +94,8 @@ class Entry:
             return None
         if len(cells) != len(("with it", "without")) or any(c.study not in (TRAIN, TRAIN_AT_WEIGHT) for c in cells):
             return None
-        from suite.studies.step_cost import step_cost  # noqa: PLC0415 - torch, not needed to show what is there already
-
-        ours, reference = map(step_cost, cells)
+        folder, program = self.assessment.session.root / FOLDER, self.assessment.claim.program
+        ours, reference = (counted(cell, folder, program) for cell in cells)
         return Cost(ours.flops / reference.flops, ours.parameters - reference.parameters)
 
 

@@ -6,9 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from suite.measure.energy_pattern import sorted_energy_pattern
-from suite.measure.nulls import white
-from suite.measure.rank import SHARES
 from suite.measure.similarity import debiased_cka_table, spectrum_similarity
 from suite.show.figures import gather, names
 from suite.show.figures.curves import Curves
@@ -65,6 +62,8 @@ def _likeness(first: Result, second: Result, measure: str) -> Array:
 
 def ranks(assessment: Assessment, evidence: Evidence) -> Curves:
     """Dimensions an image needs, in a basis of its own and in a shared one, with a null and the caps of both."""
+    from suite.measure.rank import SHARES  # noqa: PLC0415 - loads torch, which figures that are there do not need
+
     one = gather.arm(gather.per_seed(assessment.criterion.evidence).subjects[0], evidence)
     last = one.last
 
@@ -96,6 +95,9 @@ def ranks(assessment: Assessment, evidence: Evidence) -> Curves:
 def pattern(assessment: Assessment, evidence: Evidence) -> Curves:
     """Cumulative spectral energy in bin order and sorted by power, with what shuffled channels and noise give."""
     import torch  # noqa: PLC0415 - only where a null is drawn
+
+    from suite.measure.energy_pattern import sorted_energy_pattern  # noqa: PLC0415
+    from suite.measure.nulls import white  # noqa: PLC0415
 
     one = gather.arm(gather.per_seed(assessment.criterion.evidence).subjects[0], evidence)
     channels = int(one.results[0].arrays["channels"][-1])
