@@ -17,7 +17,7 @@ BEYOND_REACH = 100_000
 _NODES = 200  # quadrature nodes over the spread the future sample may show; error below 0.002
 
 
-@np.errstate(over="ignore")  # at numbers near the largest there are, a limit is infinite and decides nothing
+@np.errstate(over="ignore", invalid="ignore")  # near the largest numbers there are, limits are infinite
 def chance(n: int, interval: Interval, region: Region, *, level: float = 0.95) -> float:
     """The probability that `n` units decide, if the truth is the present estimate and spread.
 
@@ -51,7 +51,7 @@ def chance(n: int, interval: Interval, region: Region, *, level: float = 0.95) -
         decided = np.maximum(special.ndtr(to_high - half) - special.ndtr(half - to_low), 0.0)
     else:
         decided = special.ndtr(-min(to_low, to_high) - half)
-    return float(decided.mean())
+    return float(np.nan_to_num(decided, nan=0.0).mean())  # one infinite limit less another decides nothing
 
 
 def settle(

@@ -13,6 +13,7 @@ from suite.judge import (
     Sampling,
     Verdict,
     foresee,
+    judge,
     mean_interval,
     settle,
     telescope,
@@ -113,6 +114,12 @@ def test_seeds_that_agree_promise_one_number():
 def test_a_known_spread_promises_what_many_degrees_of_freedom_do(value):
     known, estimated = (foresee(present(value, 6, df=df), Region.at_least(0)) for df in (math.inf, 1e7))
     assert known == estimated
+
+
+def test_numbers_near_the_largest_there_are_promise_nothing():
+    zeros, wild = (Observed((0.0, value), Sampling.SEEDS) for value in (0.0, -1.5580658946718675e308))
+    with np.errstate(all="raise"):
+        assert judge(zeros, Region.at_least(0), {"a": None}, {"p": wild}).verdict is Verdict.INCONCLUSIVE
 
 
 @pytest.mark.parametrize(("error", "power"), [(0.17, 1 / 3), (0.22, 1 / 3), (2.0, 0.8)])
