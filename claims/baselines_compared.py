@@ -13,7 +13,7 @@ A weight of .2 on a sum is not a weight of .2 on a mean. Where a profile asks fo
 and the comparison says which verdicts depend on it.
 
 Cost: two or three students per method and seed, and as many again at an effective weight; ``[distill] left_out`` names
-the methods that a profile leaves to a longer one.
+the methods that a profile leaves to a wider one.
 Expect: the order of methods cannot be resolved at small scale; what their gain is made of can.
 Command: ``nox -s claims -- -k baselines``.
 """

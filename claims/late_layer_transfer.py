@@ -7,7 +7,7 @@ The released logs show the opposite sign early in training, so length is a crite
 A profile can only say that late alignment does no harm if it could have seen harm: noise in place of the teacher's
 features must harm there, at the same weight and at a hundred times the weight.
 
-Cost: 17 students per seed, two of them at both lengths.
+Cost: 14 students per seed; 3 more where a profile has a second length, 2 more where it has other weights of a term.
 Expect: *uninformative* about harm wherever noise at the same weight does not harm either.
 Command: ``nox -s claims -- -k late_layer``.
 """

@@ -222,6 +222,19 @@ def test_an_early_gain_is_read_from_the_trajectory():
     assert early(taught(0, trajectory=(12.0, 0, 0)), taught(0, trajectory=(10.0, 5, 5))) == pytest.approx(2.0)
 
 
+def test_a_lead_that_shrinks_grows_by_less_than_nothing():
+    growth = _arms.growth_of_gain(0.2, None, None).value
+    ahead, behind = taught(81.0, trajectory=(15.0, 40, 81)), taught(80.0, trajectory=(10.0, 38, 80))
+    assert growth(ahead, behind) == pytest.approx(1.0 - 5.0)
+    assert growth(behind, ahead) == pytest.approx(5.0 - 1.0)
+
+
+def test_a_student_that_learns_ever_more_slowly_loses_a_lead_in_time():
+    gained = late_layer_transfer._time_gained
+    assert gained(taught(0, trajectory=(10.0, 60.0, 70.0))) == pytest.approx(10.0 - 50.0)
+    assert gained(taught(0, trajectory=(10.0, 20.0, 60.0))) == pytest.approx(40.0 - 10.0)
+
+
 def test_suppression_is_read_from_the_last_evaluation():
     network = taught(0, width=24, entropy_global=[[9, 9, 9], [2.0, 1.0, 3.0]])
     doubling = entropy_slope(24)  # bits that the entropy gains when the scale doubles

@@ -116,6 +116,13 @@ def test_a_label_code_knows_the_label_and_nothing_else():
         torch.testing.assert_close(codes, others, rtol=1e-5, atol=1e-6)  # of the class alone, in every batch
 
 
+def test_a_shuffled_label_code_is_the_code_of_the_neighbours_label():
+    given = outputs()
+    own, other = (target(name)(given, LABELS, seed=0, draw=0) for name in ("label_code", "shuffled_label_code"))
+    for key, values in parts(other).items():
+        assert torch.equal(values, parts(own)[key].roll(1, dims=0))
+
+
 def test_of_mixed_labels_it_is_the_mean_code():
     given = outputs()
     hard = target("label_code")(given, LABELS, seed=0, draw=0)
